@@ -1,0 +1,104 @@
+//! What controller and agent say to each other.
+//!
+//! The agent speaks first ([`FromAgent::Hello`]). Then, as often as the controller likes, one
+//! [`ToAgent::Apply`] and its outcomes up to [`FromAgent::Applied`]; [`ToAgent::Finish`] runs the
+//! delayed notifications and closes an event with [`FromAgent::Finished`]. End of input ends the agent.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    facts::Facts,
+    outcome::Outcome,
+    resource::{Collection, ResourceId},
+};
+
+/// Whether the node may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Say what would change; read only.
+    Plan,
+    /// Change it.
+    Apply,
+}
+
+/// From the controller to the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToAgent {
+    /// Begin an event. Forgets the resources of the event before it.
+    Begin {
+        /// Identifies the run in the node's journal.
+        run: String,
+        /// The event's name, for the journal.
+        event: String,
+        /// Whether the node may be changed.
+        mode: Mode,
+    },
+    /// Check and apply a batch, in order. Ids go on where the batch before it ended.
+    Apply(Collection),
+    /// No more batches in this event: run the delayed notifications.
+    Finish,
+    /// End the resource in hand, then stop: no further resource, no delayed notification.
+    Stop,
+}
+
+/// From the agent to the controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromAgent {
+    /// The first message.
+    Hello {
+        /// The agent's version.
+        version: String,
+        /// What the node is.
+        facts: Box<Facts>,
+    },
+    /// The agent begins with a resource.
+    Started {
+        /// Which.
+        resource: ResourceId,
+    },
+    /// The agent waits for something outside its power, for example another process's package lock.
+    Waiting {
+        /// On behalf of which resource.
+        resource: ResourceId,
+        /// For what, and for how long at the most.
+        message: String,
+    },
+    /// An action ended.
+    Outcome(Outcome),
+    /// A batch ended.
+    Applied {
+        /// How far the agent came.
+        end: End,
+        /// What the node is now, for the evaluation that goes on after a checkpoint.
+        facts: Box<Facts>,
+    },
+    /// An event ended, delayed notifications included.
+    Finished {
+        /// How far the agent came.
+        end: End,
+    },
+    /// The agent can't go on, for example because a message made no sense. Nothing follows.
+    Fatal {
+        /// Why.
+        error: String,
+    },
+}
+
+/// How far the agent came with a batch or an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Everything was tried.
+    Complete,
+    /// A resource failed; those after it were not tried.
+    Failed {
+        /// The one that failed.
+        resource: ResourceId,
+    },
+    /// The controller said stop.
+    Stopped {
+        /// How many resources of the batch were not tried.
+        remaining: u32,
+    },
+}
