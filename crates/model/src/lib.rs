@@ -1,1 +1,19 @@
-//! (skeleton)
+//! The nouns of engine: what an operator describes (a [`Stack`] of [`Layer`]s, [`Instance`]s and
+//! [`App`]s) and what happens to it ([`run`]s at [`LifecycleEvent`]s). No I/O, no behaviour beyond
+//! what keeps the values true.
+
+pub mod attributes;
+pub mod instance;
+pub mod lifecycle;
+pub mod name;
+pub mod recipe;
+pub mod run;
+pub mod stack;
+
+pub use attributes::Attributes;
+pub use instance::{Connection, Instance, InstanceStatus};
+pub use lifecycle::LifecycleEvent;
+pub use name::{Name, NameError};
+pub use recipe::{RecipeName, RecipeNameError};
+pub use run::{RunId, RunState};
+pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack};

@@ -1,0 +1,147 @@
+//! A stack and its parts, as the stack file describes them.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use engine_protocol::Grants;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    attributes::Attributes, instance::Instance, lifecycle::LifecycleEvent, name::Name, recipe::RecipeName,
+};
+
+/// An application's machines, described as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stack {
+    /// Name; that of the stack file without its ending.
+    pub name: Name,
+    /// What it is for.
+    pub description: String,
+    /// Whether setup installs pending updates first, unless a layer says otherwise.
+    pub update_on_setup: bool,
+    /// Attributes for all layers.
+    pub attributes: Attributes,
+    /// How hosts are reached.
+    pub ssh: SshSettings,
+    /// Cookbooks and what they are granted.
+    pub cookbooks: Vec<CookbookReference>,
+    /// Layers, in stack-file order: also the order in which their recipes run on an instance.
+    pub layers: Vec<Layer>,
+    /// Instances, in stack-file order.
+    pub instances: Vec<Instance>,
+    /// Apps, in stack-file order.
+    pub apps: Vec<App>,
+}
+
+impl Stack {
+    /// The layer of that name.
+    pub fn layer(&self, name: &Name) -> Option<&Layer> {
+        self.layers.iter().find(|layer| layer.name == *name)
+    }
+
+    /// The instance of that name.
+    pub fn instance(&self, name: &Name) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.name == *name)
+    }
+
+    /// The cookbook of that name.
+    pub fn cookbook(&self, name: &Name) -> Option<&CookbookReference> {
+        self.cookbooks.iter().find(|cookbook| cookbook.name == *name)
+    }
+
+    /// The layers of an instance, in stack-file order.
+    pub fn layers_of<'a>(&'a self, instance: &'a Instance) -> impl Iterator<Item = &'a Layer> {
+        self.layers.iter().filter(|layer| instance.layers.contains(&layer.name))
+    }
+
+    /// The apps that belong on an instance: those of its layers, in stack-file order.
+    pub fn apps_of<'a>(&'a self, instance: &'a Instance) -> impl Iterator<Item = &'a App> {
+        self.apps.iter().filter(|app| app.layers.iter().any(|layer| instance.layers.contains(layer)))
+    }
+}
+
+/// Instances with one job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Name.
+    pub name: Name,
+    /// What it is for.
+    pub description: String,
+    /// Whether setup installs pending updates first; the stack's setting where `None`.
+    pub update_on_setup: Option<bool>,
+    /// Recipes to run at each event, in order.
+    pub run_lists: BTreeMap<LifecycleEvent, Vec<RecipeName>>,
+    /// Attributes on top of the stack's.
+    pub attributes: Attributes,
+}
+
+impl Layer {
+    /// The recipes of an event.
+    pub fn run_list(&self, event: LifecycleEvent) -> &[RecipeName] {
+        self.run_lists.get(&event).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Something that is deployed to the instances of its layers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct App {
+    /// Name.
+    pub name: Name,
+    /// What it is.
+    pub description: String,
+    /// The layers whose instances serve it.
+    pub layers: Vec<Name>,
+    /// Data for the recipes that deploy it.
+    pub attributes: Attributes,
+}
+
+/// A cookbook that the stack uses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CookbookReference {
+    /// Name.
+    pub name: Name,
+    /// Where it comes from.
+    pub source: CookbookSource,
+    /// What it may do.
+    pub grants: Grants,
+}
+
+/// Where a cookbook comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CookbookSource {
+    /// A packed component, or a cookbook's directory in which `engine cookbook build` left one.
+    Path(PathBuf),
+}
+
+/// How hosts are reached, unless an instance or `ssh_config` says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SshSettings {
+    /// `ssh_config` to read instead of the user's and the system's.
+    pub config: Option<PathBuf>,
+    /// `known_hosts` to read instead of the user's.
+    pub known_hosts: Option<PathBuf>,
+    /// Whether a host that is not known yet is accepted and remembered. A changed key never is.
+    pub accept_new_host_keys: bool,
+    /// User to log in as.
+    pub user: Option<String>,
+    /// Private key.
+    pub identity_file: Option<PathBuf>,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// Whether to become root through sudo when the user is not root.
+    pub sudo: bool,
+}
+
+impl Default for SshSettings {
+    fn default() -> Self {
+        SshSettings {
+            config: None,
+            known_hosts: None,
+            accept_new_host_keys: false,
+            user: None,
+            identity_file: None,
+            connect_timeout: Duration::from_secs(10),
+            sudo: true,
+        }
+    }
+}
