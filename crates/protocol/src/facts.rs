@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Only values that stay the same while nothing changes on the node are here: evaluation is
 /// deterministic, so a clock, an uptime or a load average has no place in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// Host name without domain, as the kernel has it.
     pub hostname: String,
@@ -38,6 +39,7 @@ pub struct Facts {
 
 /// A distribution, from `os-release`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Platform {
     /// `ID` of os-release, for example `debian`.
     pub name: String,
@@ -51,6 +53,7 @@ pub struct Platform {
 
 /// A kernel, from `uname`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kernel {
     /// `Linux`.
     pub name: String,
@@ -60,6 +63,7 @@ pub struct Kernel {
 
 /// A network interface and its addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Interface {
     /// Interface name, for example `eth0`.
     pub name: String,

@@ -1,0 +1,410 @@
+//! Collects what recipes declare, in order, and turns it into the protocol's collection.
+
+use std::collections::{BTreeMap, HashMap};
+
+use engine_protocol::{
+    Action, Collection, Grants, Resource, ResourceId,
+    resource::{Common, CookbookGrants, Guard, Notification, Origin, Timing},
+};
+
+use crate::{
+    definition::{TypeDefinition, Value},
+    diagnose::did_you_mean,
+    error::{Code, ContractError},
+    lower::{self, Declared},
+};
+
+/// How much one evaluation may declare.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Resources.
+    pub resources: usize,
+    /// Bytes of names, texts and contents, rendered templates included.
+    pub payload_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { resources: 20_000, payload_bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// Templates and files of the cookbook whose resource is being lowered.
+pub trait Sources {
+    /// Renders `templates/<source>`.
+    fn render(&mut self, source: &str, variables: &serde_json::Value) -> Result<String, ContractError>;
+    /// The content of `files/<source>`.
+    fn file(&mut self, source: &str) -> Result<Vec<u8>, ContractError>;
+}
+
+#[derive(Debug)]
+struct Entry {
+    definition: &'static TypeDefinition,
+    name: String,
+    origin: Origin,
+    identity: Option<Value>,
+    properties: Vec<(&'static str, Value)>,
+    actions: Vec<Action>,
+    common: Common,
+}
+
+#[derive(Debug)]
+struct NamedNotification {
+    from: End,
+    to: End,
+    action: Action,
+    timing: Timing,
+    declared_by: ResourceId,
+}
+
+#[derive(Debug, Clone)]
+enum End {
+    Id(ResourceId),
+    Named(String),
+}
+
+/// What the recipes of one event on one node declared.
+#[derive(Debug, Default)]
+pub struct Collector {
+    limits: Limits,
+    entries: Vec<Entry>,
+    by_name: HashMap<String, ResourceId>,
+    notifications: Vec<NamedNotification>,
+    taken: usize,
+    payload_bytes: usize,
+}
+
+impl Collector {
+    /// An empty collector.
+    pub fn new(limits: Limits) -> Self {
+        Collector { limits, ..Collector::default() }
+    }
+
+    /// How many resources there are, those already taken included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing has been declared.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Declares a resource of a type; its position in the collection is fixed here.
+    pub fn declare(
+        &mut self,
+        origin: &Origin,
+        definition: &'static TypeDefinition,
+        identity: Option<Value>,
+    ) -> Result<ResourceId, ContractError> {
+        if self.entries.len() >= self.limits.resources {
+            return Err(ContractError::new(
+                Code::LimitExceeded,
+                format!("a recipe may declare {} resources at the most", self.limits.resources),
+            ));
+        }
+        let name = match &identity {
+            None => definition.name.to_owned(),
+            Some(Value::Text(text)) => text.clone(),
+            Some(Value::TextList(texts)) if definition.name == "execute" => texts.join(" "),
+            Some(Value::TextList(texts)) => texts.join(", "),
+            Some(other) => {
+                return Err(ContractError::new(
+                    Code::InvalidValue,
+                    format!("{:?} cannot identify a resource", other.value_type()),
+                ));
+            }
+        };
+        self.charge(identity.as_ref().map_or(0, Value::payload_bytes) + 64)?;
+        let id = ResourceId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        self.by_name.insert(format!("{}[{name}]", definition.name), id);
+        self.entries.push(Entry {
+            definition,
+            name,
+            origin: origin.clone(),
+            identity,
+            properties: Vec::new(),
+            actions: vec![definition.actions[0]],
+            common: Common { retry_delay_seconds: 2, ..Common::default() },
+        });
+        Ok(id)
+    }
+
+    /// Sets a property; the last value counts.
+    pub fn set(&mut self, id: ResourceId, property: &'static str, value: Value) -> Result<(), ContractError> {
+        self.charge(value.payload_bytes())?;
+        let entry = self.open(id)?;
+        match entry.definition.property(property) {
+            Some(definition) if definition.value == value.value_type() => {}
+            Some(_) => {
+                return Err(entry.error(Code::InvalidValue, "the value is of another type").on(property));
+            }
+            None => return Err(entry.error(Code::NotFound, "there is no such property").on(property)),
+        }
+        entry.properties.retain(|(name, _)| *name != property);
+        entry.properties.push((property, value));
+        Ok(())
+    }
+
+    /// Says what shall be done, in order.
+    pub fn actions(&mut self, id: ResourceId, names: &[String]) -> Result<(), ContractError> {
+        let entry = self.open(id)?;
+        if names.is_empty() {
+            return Err(entry.error(Code::InvalidValue, "name at least one action").on("action"));
+        }
+        entry.actions = names.iter().map(|name| entry.action(name)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// `from` notifies `to`. Either may be named (`service[nginx]`), even before it is declared.
+    pub fn notify(
+        &mut self,
+        from: ResourceOrName<'_>,
+        action: &str,
+        to: ResourceOrName<'_>,
+        timing: Timing,
+        declared_by: ResourceId,
+    ) -> Result<(), ContractError> {
+        self.charge(64)?;
+        let known = match &to {
+            ResourceOrName::Id(id) => Some(*id),
+            ResourceOrName::Name(_) => None,
+        };
+        let action = match known {
+            Some(id) => self.entry(id)?.action(action)?,
+            None => Action::parse(action).ok_or_else(|| {
+                self.describe(declared_by, Code::UnknownAction, format!("there is no action `{action}`"))
+            })?,
+        };
+        self.open(declared_by)?;
+        let notification =
+            NamedNotification { from: from.into(), to: to.into(), action, timing, declared_by };
+        self.notifications.push(notification);
+        Ok(())
+    }
+
+    /// Adds a guard that must hold.
+    pub fn only_if(&mut self, id: ResourceId, guard: Guard) -> Result<(), ContractError> {
+        self.charge(64)?;
+        self.open(id)?.common.only_if.push(guard);
+        Ok(())
+    }
+
+    /// Adds a guard that must not hold.
+    pub fn not_if(&mut self, id: ResourceId, guard: Guard) -> Result<(), ContractError> {
+        self.charge(64)?;
+        self.open(id)?.common.not_if.push(guard);
+        Ok(())
+    }
+
+    /// Sets one of the properties that all resources have and that are plain values.
+    pub fn common(&mut self, id: ResourceId, change: impl FnOnce(&mut Common)) -> Result<(), ContractError> {
+        change(&mut self.open(id)?.common);
+        Ok(())
+    }
+
+    /// A guard that runs a command.
+    pub fn command_guard(argv: Vec<String>) -> Result<Guard, ContractError> {
+        lower::arguments(&argv)?;
+        Ok(Guard::Command { argv })
+    }
+
+    /// A guard that looks whether something is at a path.
+    pub fn path_guard(path: String) -> Result<Guard, ContractError> {
+        lower::absolute("path", &path)?;
+        Ok(Guard::PathExists { path })
+    }
+
+    /// Everything declared since the batch before, validated, lowered and checked against the grants.
+    ///
+    /// All problems are reported, not the first alone.
+    pub fn take_batch(
+        &mut self,
+        sources: &mut dyn FnMut(&Origin, &mut dyn FnMut(&mut dyn Sources)),
+        grants: &BTreeMap<String, Grants>,
+    ) -> Result<Collection, Vec<ContractError>> {
+        let mut errors = self.resolve_notifications();
+        let mut resources = Vec::with_capacity(self.entries.len() - self.taken);
+        for (index, entry) in self.entries.iter().enumerate().skip(self.taken) {
+            let mut lowered = Err(ContractError::new(Code::NotFound, "its cookbook is not there"));
+            sources(&entry.origin, &mut |sources| lowered = entry.lower(sources));
+            match lowered {
+                Ok(spec) => resources.push(Resource {
+                    id: ResourceId(u32::try_from(index).unwrap_or(u32::MAX)),
+                    kind: entry.definition.name.to_owned(),
+                    name: entry.name.clone(),
+                    origin: entry.origin.clone(),
+                    actions: entry.actions.clone(),
+                    spec,
+                    common: entry.common.clone(),
+                }),
+                Err(error) => errors.push(error.of(entry.to_string())),
+            }
+        }
+        let nothing = Grants::default();
+        for resource in &resources {
+            let grants = grants.get(&resource.origin.cookbook).unwrap_or(&nothing);
+            if let Err(denied) = grants.check(resource) {
+                errors.push(
+                    ContractError::new(
+                        Code::Denied,
+                        format!(
+                            "cookbook `{}` is not granted {} `{}`; if it should be, add it to [cookbooks.{}.grants] in the stack file",
+                            denied.cookbook, denied.capability, denied.argument, denied.cookbook
+                        ),
+                    )
+                    .of(denied.resource),
+                );
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        self.taken = self.entries.len();
+        let mut cookbooks: Vec<&str> =
+            resources.iter().map(|resource| resource.origin.cookbook.as_str()).collect();
+        cookbooks.sort_unstable();
+        cookbooks.dedup();
+        let grants = cookbooks
+            .into_iter()
+            .map(|cookbook| CookbookGrants {
+                cookbook: cookbook.to_owned(),
+                grants: grants.get(cookbook).cloned().unwrap_or_default(),
+            })
+            .collect();
+        Ok(Collection { resources, grants })
+    }
+
+    fn resolve_notifications(&mut self) -> Vec<ContractError> {
+        let mut errors = Vec::new();
+        for notification in std::mem::take(&mut self.notifications) {
+            let result = self.resolve(&notification.from).and_then(|from| {
+                let to = self.resolve(&notification.to)?;
+                let action = self.entry(to)?.action(notification.action.name())?;
+                let common = &mut self.open(from)?.common;
+                let new = Notification { action, target: to, timing: notification.timing };
+                if !common.notifies.contains(&new) {
+                    common.notifies.push(new);
+                }
+                Ok(())
+            });
+            if let Err(error) = result {
+                errors
+                    .push(self.describe(notification.declared_by, error.code, error.message).on("notifies"));
+            }
+        }
+        errors
+    }
+
+    fn resolve(&self, end: &End) -> Result<ResourceId, ContractError> {
+        match end {
+            End::Id(id) => Ok(*id),
+            End::Named(name) => self.by_name.get(name).copied().ok_or_else(|| {
+                ContractError::new(
+                    Code::NotFound,
+                    format!(
+                        "no resource `{name}` is declared{}",
+                        did_you_mean(name, self.by_name.keys().map(String::as_str))
+                    ),
+                )
+            }),
+        }
+    }
+
+    fn describe(&self, id: ResourceId, code: Code, message: String) -> ContractError {
+        let error = ContractError::new(code, message);
+        match self.entries.get(id.0 as usize) {
+            Some(entry) => error.of(entry.to_string()),
+            None => error,
+        }
+    }
+
+    fn charge(&mut self, bytes: usize) -> Result<(), ContractError> {
+        self.payload_bytes = self.payload_bytes.saturating_add(bytes);
+        if self.payload_bytes > self.limits.payload_bytes {
+            return Err(ContractError::new(
+                Code::LimitExceeded,
+                format!("a recipe may declare {} bytes at the most", self.limits.payload_bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    fn entry(&self, id: ResourceId) -> Result<&Entry, ContractError> {
+        self.entries
+            .get(id.0 as usize)
+            .ok_or_else(|| ContractError::new(Code::NotFound, "there is no such resource"))
+    }
+
+    fn open(&mut self, id: ResourceId) -> Result<&mut Entry, ContractError> {
+        let taken = self.taken;
+        let entry = self
+            .entries
+            .get_mut(id.0 as usize)
+            .ok_or_else(|| ContractError::new(Code::NotFound, "there is no such resource"))?;
+        if (id.0 as usize) < taken {
+            return Err(entry.error(
+                Code::AlreadyApplied,
+                "it was applied at a checkpoint and cannot be altered any more",
+            ));
+        }
+        Ok(entry)
+    }
+}
+
+/// A resource by its handle or by its name in Chef's form.
+#[derive(Debug, Clone, Copy)]
+pub enum ResourceOrName<'a> {
+    /// By handle.
+    Id(ResourceId),
+    /// By name: `service[nginx]`.
+    Name(&'a str),
+}
+
+impl From<ResourceOrName<'_>> for End {
+    fn from(end: ResourceOrName<'_>) -> Self {
+        match end {
+            ResourceOrName::Id(id) => End::Id(id),
+            ResourceOrName::Name(name) => End::Named(name.to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Entry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}[{}]", self.definition.name, self.name)
+    }
+}
+
+impl Entry {
+    fn error(&self, code: Code, message: &str) -> ContractError {
+        ContractError::new(code, message).of(self.to_string())
+    }
+
+    fn action(&self, name: &str) -> Result<Action, ContractError> {
+        Action::parse(name)
+            .filter(|action| *action == Action::Nothing || self.definition.actions.contains(action))
+            .ok_or_else(|| {
+                let known = self.definition.actions.iter().map(|action| action.name());
+                let message = format!(
+                    "{} has no action `{}`{}",
+                    self.definition.name,
+                    name.escape_debug(),
+                    did_you_mean(name, known)
+                );
+                self.error(Code::UnknownAction, &message).on("action")
+            })
+    }
+
+    fn lower(&self, sources: &mut dyn Sources) -> Result<engine_protocol::Spec, ContractError> {
+        let declared = Declared {
+            identity: self.identity.as_ref(),
+            properties: &self.properties,
+            actions: &self.actions,
+        };
+        lower::lower(self.definition.name, &declared, sources)
+    }
+}
+
+#[cfg(test)]
+mod tests;

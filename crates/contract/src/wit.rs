@@ -1,0 +1,125 @@
+//! The WIT files of the capability interfaces, written from the [definitions](crate::definition).
+//!
+//! What does not come from the table (facts, stack, the world) is written by hand beside them.
+
+use std::fmt::Write as _;
+
+use crate::definition::{PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities};
+
+/// What makes guards, by capability: name, argument, meaning.
+pub const GUARDS: &[(&str, &str, ValueType, &str)] = &[
+    (
+        "files",
+        "exists",
+        ValueType::Text,
+        "Holds if something is at the absolute path; a dangling link counts.",
+    ),
+    (
+        "execute",
+        "succeeds",
+        ValueType::TextList,
+        "Holds if the command (program and arguments) exits with 0.",
+    ),
+];
+
+/// File name and content of each generated WIT file.
+pub fn files() -> Vec<(String, String)> {
+    capabilities().into_iter().map(|name| (format!("{name}.wit"), interface(name))).collect()
+}
+
+/// A name in WIT's spelling.
+pub fn kebab(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+fn interface(capability: &str) -> String {
+    let mut text = format!(
+        "// Written from the resource definitions; `cargo test -p engine-contract` says how to write it anew.\n\
+         package engine:cookbook@{};\n\n\
+         /// The capability `{capability}`.\ninterface {capability} {{\n",
+        crate::WIT_VERSION
+    );
+    let guards: Vec<_> = GUARDS.iter().filter(|(of, ..)| *of == capability).collect();
+    text.push_str("    use types.{error};\n");
+    let _ =
+        writeln!(text, "    use common.{{declaration{}}};", if guards.is_empty() { "" } else { ", guard" });
+    for (_, name, argument, documentation) in guards {
+        let _ = writeln!(text, "\n    /// {documentation}");
+        let _ = writeln!(
+            text,
+            "    {name}: func({}: {}) -> result<guard, error>;",
+            if *argument == ValueType::Text { "path" } else { "argv" },
+            value_type(*argument)
+        );
+    }
+    for definition in TYPES.iter().filter(|definition| definition.capability == capability) {
+        resource(&mut text, definition);
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn resource(text: &mut String, definition: &TypeDefinition) {
+    let name = kebab(definition.name);
+    let actions: Vec<String> =
+        definition.actions.iter().map(|action| format!("`{}`", action.name())).collect();
+    let _ = writeln!(text, "\n    /// {}", definition.documentation);
+    let _ = writeln!(text, "    ///\n    /// Actions: {}; the first is the default.", actions.join(", "));
+    let _ = writeln!(text, "    resource {name} {{");
+    let argument = definition.identity.as_ref().map_or_else(String::new, |identity| {
+        format!("{}: {}", kebab(identity.name), value_type(identity.value))
+    });
+    text.push_str("        /// Declares it here: resources are applied in the order of declaration.\n");
+    if let Some(identity) = &definition.identity {
+        let _ = writeln!(text, "        /// `{}`: {}", kebab(identity.name), identity.documentation);
+    }
+    let _ = writeln!(text, "        declare: static func({argument}) -> result<{name}, error>;");
+    text.push_str("        /// The handle with what all resources have.\n");
+    text.push_str("        declaration: func() -> declaration;\n");
+    for property in definition.properties {
+        let PropertyDefinition { name, value, documentation } = property;
+        let _ = writeln!(text, "        /// {documentation}");
+        let _ = writeln!(
+            text,
+            "        {}: func(value: {}) -> result<_, error>;",
+            kebab(name),
+            value_type(*value)
+        );
+    }
+    text.push_str("    }\n");
+}
+
+fn value_type(value: ValueType) -> &'static str {
+    match value {
+        ValueType::Text => "string",
+        ValueType::Bytes => "list<u8>",
+        ValueType::Integer => "s64",
+        ValueType::Boolean => "bool",
+        ValueType::TextList => "list<string>",
+        ValueType::TextMap => "list<tuple<string, string>>",
+        ValueType::IntegerList => "list<s64>",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Set `UPDATE_WIT=1` to write the files instead of comparing them.
+    #[test]
+    fn the_wit_files_are_those_of_the_definitions() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit").join(crate::WIT_VERSION);
+        for (name, content) in super::files() {
+            let path = directory.join(name);
+            if std::env::var_os("UPDATE_WIT").is_some() {
+                std::fs::write(&path, &content).unwrap();
+            }
+            assert_eq!(
+                std::fs::read_to_string(&path).unwrap_or_default(),
+                content,
+                "{} is not up to date: UPDATE_WIT=1 cargo test -p engine-contract wit",
+                path.display()
+            );
+        }
+    }
+}
