@@ -1,1 +1,39 @@
-//! (skeleton)
+//! Real hosts for tests: N machines with systemd, sshd and apt on this one, which can be cut
+//! off, frozen, killed and reset.
+//!
+//! Each host is a systemd-nspawn container that boots Debian from an overlay over one shared
+//! base root. The hosts sit on a bridge of their own, `10.77.<subnet>.0/24`, that leads nowhere
+//! but to this machine; packages come through a private cache from the archives this machine
+//! itself uses. Needs root on a Debian machine.
+//!
+//! ```no_run
+//! use engine_test_hosts::{Fleet, Options};
+//!
+//! # fn main() -> Result<(), engine_test_hosts::Error> {
+//! let mut options = Options::new("example", 2);
+//! options.tied = true;
+//! let fleet = Fleet::up(&options)?;
+//! let host = fleet.host("app-1")?;
+//! host.cut()?;
+//! assert_eq!(host.check_exec(["hostname"])?, "app-1\n");
+//! host.heal()?;
+//! fleet.down()
+//! # }
+//! ```
+
+mod base;
+mod cgroup;
+mod command;
+mod error;
+mod fault;
+mod fleet;
+mod machine;
+mod network;
+mod packages;
+mod ssh;
+mod state;
+
+pub use base::ensure_base;
+pub use error::{Error, Result};
+pub use fleet::{Fleet, Options, default_dir, leftovers};
+pub use machine::{Host, Power};

@@ -1,0 +1,172 @@
+//! The base root every host's overlay stands on: built once, then cached.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::command::{check_programs, check_root, command, run, run_command};
+use crate::error::{IoContext, Result};
+use crate::packages::Upstream;
+use crate::state::{hash, lock};
+
+/// Raised whenever the contents of the base root change.
+const VERSION: u32 = 1;
+
+/// What lies outside of every fleet and outlives it.
+const CACHE: &str = "/var/cache/engine-test-hosts";
+
+const PACKAGES: &[&str] = &[
+    "ca-certificates",
+    "cron",
+    "dbus",
+    "iproute2",
+    "openssh-server",
+    "procps",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+];
+
+/// Units that would take the dpkg lock behind a test's back, or that a container has no use for.
+const MASKED: &[&str] = &[
+    "apt-daily.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.service",
+    "apt-daily-upgrade.timer",
+    "console-getty.service",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+];
+
+/// The group `users` of Debian: it also has a system group called `operator`.
+pub(crate) const USERS_GROUP: u32 = 100;
+
+/// The users beside root, with their number and whether they have sudo.
+pub(crate) const USERS: &[(&str, u32, bool)] = &[("operator", 1000, true), ("nosudo", 1001, false)];
+
+const SSHD: &str = "\
+# Written by test-hosts.
+HostKey /etc/ssh/ssh_host_ed25519_key
+UseDNS no
+PasswordAuthentication no
+MaxStartups 200
+";
+
+/// Where packages fetched by the fleets of a subnet are kept.
+pub(crate) fn package_store(subnet: u8) -> PathBuf {
+    Path::new(CACHE).join(format!("apt-cacher/{subnet}"))
+}
+
+/// Builds the base root unless it is there already, and returns its path.
+///
+/// Concurrent builders wait for each other; an interrupted build leaves nothing that is
+/// mistaken for a base root.
+pub fn ensure_base() -> Result<PathBuf> {
+    check_root()?;
+    check_programs()?;
+    build(&Upstream::of_this_machine()?)
+}
+
+pub(crate) fn build(upstream: &Upstream) -> Result<PathBuf> {
+    let cache = Path::new(CACHE);
+    fs::create_dir_all(cache).at("create", cache)?;
+    let root = cache.join(format!("base-{}", key(upstream)));
+    if root.is_dir() {
+        return Ok(root);
+    }
+    let _lock = lock(&cache.join("base.lock"))?;
+    if root.is_dir() {
+        return Ok(root);
+    }
+    // The lock is ours, so whatever is here was left by a builder that died.
+    let building = cache.join("building");
+    if building.exists() {
+        fs::remove_dir_all(&building).at("remove", &building)?;
+    }
+    bootstrap(&building, upstream)?;
+    furnish(&building, upstream)?;
+    fs::rename(&building, &root).at("rename", &building)?;
+    Ok(root)
+}
+
+fn key(upstream: &Upstream) -> String {
+    let inputs = format!(
+        "{:?} {:?} {:?} {:?} {SSHD} {:?}",
+        PACKAGES,
+        MASKED,
+        USERS,
+        upstream.direct_lines(),
+        upstream.guest_settings()
+    );
+    format!("{VERSION}-{}-{:016x}", upstream.release, hash(&inputs))
+}
+
+fn bootstrap(root: &Path, upstream: &Upstream) -> Result<()> {
+    let mut mmdebstrap = command("mmdebstrap");
+    mmdebstrap
+        .args(["--quiet", "--mode=root", "--variant=minbase"])
+        // The lists stay, so that a host needs no `apt-get update`.
+        .arg("--skip=cleanup/apt/lists")
+        .arg("--aptopt=Acquire::Languages \"none\"")
+        .arg(format!("--include={}", PACKAGES.join(",")));
+    for line in upstream.settings() {
+        mmdebstrap.arg(format!("--aptopt={}", line.trim_end_matches(';')));
+    }
+    mmdebstrap.arg(&upstream.release).arg(root);
+    mmdebstrap.args(upstream.direct_lines());
+    run_command(&mut mmdebstrap).map(drop)
+}
+
+fn furnish(root: &Path, upstream: &Upstream) -> Result<()> {
+    let mut apt = vec!["Acquire::Languages \"none\";".to_owned()];
+    apt.extend(upstream.guest_settings());
+    remove(&root.join("etc/apt/apt.conf.d/99mmdebstrap"))?;
+    put(root, "etc/apt/apt.conf.d/90test-hosts", &lines(&apt))?;
+    put(root, "etc/apt/sources.list", &lines(&upstream.guest_lines()))?;
+    put(root, "etc/resolv.conf", "")?;
+    put(root, "etc/machine-id", "")?;
+    put(root, "etc/ssh/sshd_config.d/10-test-hosts.conf", SSHD)?;
+    for entry in fs::read_dir(root.join("etc/ssh")).at("read", root.join("etc/ssh"))? {
+        let path = entry.at("read", root.join("etc/ssh"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("ssh_host_") {
+            remove(&path)?;
+        }
+    }
+    for unit in MASKED {
+        let path = root.join("etc/systemd/system").join(unit);
+        remove(&path)?;
+        symlink("/dev/null", &path).at("link", &path)?;
+    }
+    for (name, uid, sudo) in USERS {
+        let uid = uid.to_string();
+        let words = ["useradd", "-u", &uid, "-g", "users", "-m", "-s", "/bin/bash", name];
+        run("chroot", [root.as_os_str()].into_iter().chain(words.iter().map(AsRef::as_ref)))?;
+        if *sudo {
+            let file = format!("etc/sudoers.d/{name}");
+            put(root, &file, &format!("{name} ALL=(ALL:ALL) NOPASSWD: ALL\n"))?;
+            let path = root.join(file);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).at("protect", &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(lines: &[String]) -> String {
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+fn put(root: &Path, file: &str, text: &str) -> Result<()> {
+    let path = root.join(file);
+    fs::write(&path, text).at("write", path)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.at("remove", path),
+    }
+}
