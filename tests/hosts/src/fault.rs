@@ -35,10 +35,10 @@ impl Host {
     /// Pulls the plug: every process is gone at once and no peer hears of it. What was written
     /// to files is kept, synced or not.
     pub fn kill(&self) -> Result<()> {
-        self.network.silence(&self.port)?;
+        self.port.silence()?;
         self.cgroup.kill()?;
         self.cgroup.remove()?;
-        self.network.unplug(&self.port)
+        self.port.unplug()
     }
 
     /// Makes a directory inside a file system of its own with little room: `room` bytes, at

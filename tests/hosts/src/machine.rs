@@ -18,7 +18,7 @@ use crate::ssh::{SshFiles, read_public};
 use crate::state::{HostRecord, Record, hash, mounts_below};
 
 /// How long one host may take to boot when nothing else does.
-pub(crate) const BOOT: Duration = Duration::from_secs(60);
+pub(crate) const BOOT: Duration = Duration::from_mins(1);
 
 /// The status by which nspawn says that the guest wants to boot again.
 const REBOOT: u8 = 133;
@@ -191,7 +191,7 @@ impl Host {
             return Ok(());
         }
         self.cgroup.remove()?;
-        self.network.unplug(&self.port)?;
+        self.port.unplug()?;
         self.network.plug(&self.port)?;
         self.cgroup.create()?;
         let script = self.dir.join("supervise.sh");
@@ -276,7 +276,7 @@ impl Host {
             wait_until(&what, Duration::from_secs(100), Some(&log), || Ok(!self.cgroup.populated()?))?;
         }
         self.cgroup.remove()?;
-        self.network.unplug(&self.port)
+        self.port.unplug()
     }
 
     /// Reboots the host from within, and waits until it is back.

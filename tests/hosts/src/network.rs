@@ -1,5 +1,6 @@
 //! A bridge of the fleet's own, a network namespace for each host, and the rules that cut them off.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -149,28 +150,6 @@ impl Network {
         run_with_input("ip", &["-n", netns, "-batch", "-"], &script).map(drop)
     }
 
-    /// Takes the cable out, and with the namespace every socket a dead host has left: no peer
-    /// hears of its end.
-    pub(crate) fn unplug(self, port: &Port) -> Result<()> {
-        if namespaces()?.contains(&port.netns) {
-            run("ip", ["netns", "delete", &port.netns])?;
-        }
-        if link_exists(&port.interface) {
-            // The kernel takes it away with the namespace, which may be faster than we are.
-            let output = capture(command("ip").args(["link", "delete", &port.interface]))?;
-            drop(output);
-        }
-        Ok(())
-    }
-
-    /// Takes the carrier away, so that nothing a dying host still sends gets out.
-    pub(crate) fn silence(self, port: &Port) -> Result<()> {
-        if link_exists(&port.interface) {
-            run("ip", ["link", "set", &port.interface, "down"])?;
-        }
-        Ok(())
-    }
-
     /// Drops every IP packet from and to a host.
     pub(crate) fn cut(self, port: &Port) -> Result<()> {
         self.set(port, "")
@@ -186,7 +165,7 @@ impl Network {
         // Adding twice is fine, deleting what is missing is not: so add first.
         let mut script = format!("add element {element}\n");
         if !then.is_empty() {
-            script.push_str(&format!("{then} element {element}\n"));
+            let _ = writeln!(script, "{then} element {element}");
         }
         run_with_input("nft", &["-f", "-"], &script).map(drop)
     }
@@ -199,6 +178,30 @@ impl Network {
     }
 }
 
+impl Port {
+    /// Takes the cable out, and with the namespace every socket a dead host has left: no peer
+    /// hears of its end.
+    pub(crate) fn unplug(&self) -> Result<()> {
+        if namespaces()?.contains(&self.netns) {
+            run("ip", ["netns", "delete", &self.netns])?;
+        }
+        if link_exists(&self.interface) {
+            // The kernel takes it away with the namespace, which may be faster than we are.
+            let output = capture(command("ip").args(["link", "delete", &self.interface]))?;
+            drop(output);
+        }
+        Ok(())
+    }
+
+    /// Takes the carrier away, so that nothing a dying host still sends gets out.
+    pub(crate) fn silence(&self) -> Result<()> {
+        if link_exists(&self.interface) {
+            run("ip", ["link", "set", &self.interface, "down"])?;
+        }
+        Ok(())
+    }
+}
+
 /// Behind every route a machine has in earnest.
 const UNREACHABLE: &str = "4278198272";
 
@@ -207,7 +210,7 @@ fn rules(table: &str) -> String {
         let mut rules = String::new();
         for side in ["iifname", "oifname"] {
             if (hook, side) != ("input", "oifname") && (hook, side) != ("output", "iifname") {
-                rules.push_str(&format!("    ether type {{ ip, ip6 }} {side} @cut drop\n"));
+                let _ = writeln!(rules, "    ether type {{ ip, ip6 }} {side} @cut drop");
             }
         }
         format!("  chain {hook} {{\n    type filter hook {hook} priority 0; policy accept;\n{rules}  }}\n")

@@ -55,7 +55,7 @@ impl Upstream {
 
     /// The sources as this machine reaches them, as sources.list lines.
     pub(crate) fn direct_lines(&self) -> Vec<String> {
-        self.lines(|uri| uri.to_owned())
+        self.lines(str::to_owned)
     }
 
     /// The sources as a guest writes them. A guest speaks plain HTTP to the cache, which adds

@@ -190,7 +190,7 @@ mod tests {
         assert!(owner.is_alive());
         owner.started += 1;
         assert!(!owner.is_alive());
-        assert_eq!(parse_start("1 (a) b) S 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 99 0"), Some(99));
+        assert_eq!(parse_start("1 (a) b) S 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 99 0"), Some(99));
     }
 
     #[test]
