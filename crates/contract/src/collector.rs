@@ -37,6 +37,12 @@ pub trait Sources {
     fn file(&mut self, source: &str) -> Result<Vec<u8>, ContractError>;
 }
 
+/// The sources of all cookbooks of an evaluation.
+pub trait Library {
+    /// Lends the sources of a resource's cookbook; does not call `lower` if it is not there.
+    fn lend(&mut self, origin: &Origin, lower: &mut dyn FnMut(&mut dyn Sources));
+}
+
 #[derive(Debug)]
 struct Entry {
     definition: &'static TypeDefinition,
@@ -220,14 +226,14 @@ impl Collector {
     /// All problems are reported, not the first alone.
     pub fn take_batch(
         &mut self,
-        sources: &mut dyn FnMut(&Origin, &mut dyn FnMut(&mut dyn Sources)),
+        library: &mut dyn Library,
         grants: &BTreeMap<String, Grants>,
     ) -> Result<Collection, Vec<ContractError>> {
         let mut errors = self.resolve_notifications();
         let mut resources = Vec::with_capacity(self.entries.len() - self.taken);
         for (index, entry) in self.entries.iter().enumerate().skip(self.taken) {
             let mut lowered = Err(ContractError::new(Code::NotFound, "its cookbook is not there"));
-            sources(&entry.origin, &mut |sources| lowered = entry.lower(sources));
+            library.lend(&entry.origin, &mut |sources| lowered = entry.lower(sources));
             match lowered {
                 Ok(spec) => resources.push(Resource {
                     id: ResourceId(u32::try_from(index).unwrap_or(u32::MAX)),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    collector::Sources,
+    collector::{Library, Sources},
     diagnose::did_you_mean,
     error::{Code, ContractError},
     package::Bundle,
@@ -111,9 +111,10 @@ impl<'a> Bundles<'a> {
         let renderer = Renderer::new(&node, attributes);
         self.cookbooks.insert(cookbook.to_owned(), BundleSources { bundle, renderer });
     }
+}
 
-    /// Lends the sources of a resource's cookbook: the form that the collector asks in.
-    pub fn lend(&mut self, origin: &Origin, lower: &mut dyn FnMut(&mut dyn Sources)) {
+impl Library for Bundles<'_> {
+    fn lend(&mut self, origin: &Origin, lower: &mut dyn FnMut(&mut dyn Sources)) {
         if let Some(sources) = self.cookbooks.get_mut(&origin.cookbook) {
             lower(sources);
         }

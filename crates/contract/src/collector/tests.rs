@@ -4,6 +4,12 @@ use super::*;
 
 struct NoSources;
 
+impl Library for NoSources {
+    fn lend(&mut self, _: &Origin, lower: &mut dyn FnMut(&mut dyn Sources)) {
+        lower(self);
+    }
+}
+
 impl Sources for NoSources {
     fn render(&mut self, source: &str, _: &serde_json::Value) -> Result<String, ContractError> {
         Ok(format!("rendered {source}"))
@@ -29,7 +35,7 @@ fn declare(collector: &mut Collector, name: &str, identity: &str) -> ResourceId 
 fn take(collector: &mut Collector, grants: Grants) -> Result<Collection, Vec<String>> {
     let grants = BTreeMap::from([("web".to_owned(), grants)]);
     collector
-        .take_batch(&mut |_, lower| lower(&mut NoSources), &grants)
+        .take_batch(&mut NoSources, &grants)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
