@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::command::{check_programs, check_root, command, run, run_command};
 use crate::error::{IoContext, Result};
 use crate::packages::Upstream;
-use crate::state::{hash, lock};
+use crate::state::{bases_in_use, hash, lock};
 
 /// Raised whenever the contents of the base root change.
 const VERSION: u32 = 1;
@@ -58,7 +59,8 @@ pub(crate) fn package_store(subnet: u8) -> PathBuf {
     Path::new(CACHE).join(format!("apt-cacher/{subnet}"))
 }
 
-/// Builds the base root unless it is there already, and returns its path.
+/// Builds the base root unless it is there already, and returns its path. It is built anew each
+/// week.
 ///
 /// Concurrent builders wait for each other; an interrupted build leaves nothing that is
 /// mistaken for a base root.
@@ -87,10 +89,34 @@ pub(crate) fn build(upstream: &Upstream) -> Result<PathBuf> {
     bootstrap(&building, upstream)?;
     furnish(&building, upstream)?;
     fs::rename(&building, &root).at("rename", &building)?;
+    prune(cache, &root)?;
     Ok(root)
 }
 
+/// How long a base root is good for: archives move on, and its lists would name packages that
+/// are gone.
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// Removes base roots that are out of date and carry no fleet.
+fn prune(cache: &Path, current: &Path) -> Result<()> {
+    let used = bases_in_use()?;
+    for entry in fs::read_dir(cache).at("read", cache)? {
+        let entry = entry.at("read", cache)?;
+        let path = entry.path();
+        let old = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > WEEK));
+        let base = entry.file_name().to_string_lossy().starts_with("base-") && path.is_dir();
+        if base && old && path != current && !used.contains(&path) {
+            fs::remove_dir_all(&path).at("remove", path)?;
+        }
+    }
+    Ok(())
+}
+
 fn key(upstream: &Upstream) -> String {
+    let week = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() / WEEK.as_secs());
     let inputs = format!(
         "{:?} {:?} {:?} {:?} {SSHD} {:?}",
         PACKAGES,
@@ -99,7 +125,7 @@ fn key(upstream: &Upstream) -> String {
         upstream.direct_lines(),
         upstream.guest_settings()
     );
-    format!("{VERSION}-{}-{:016x}", upstream.release, hash(&inputs))
+    format!("{VERSION}-{}-w{week}-{:016x}", upstream.release, hash(&inputs))
 }
 
 fn bootstrap(root: &Path, upstream: &Upstream) -> Result<()> {

@@ -8,11 +8,12 @@ use crate::base::{build, package_store};
 use crate::cgroup::{Cgroup, Hierarchies};
 use crate::command::{check_programs, check_root};
 use crate::error::{Error, IoContext, Result};
-use crate::machine::{BOOT, Host, group_name, machine_prefix, unmount_below};
+use crate::machine::{BOOT, Host, group_name};
 use crate::network::Network;
 use crate::packages::{Cache, Upstream};
 use crate::ssh::SshFiles;
-use crate::state::{Claim, HostRecord, Owner, Record, lock_claims, mounts_below};
+use crate::state::{Claim, HostRecord, Owner, Record, lock_claims};
+use crate::teardown::{subnet_of, take_down};
 
 /// Where fleets live that are given no directory.
 const STATE: &str = "/var/tmp/engine-test-hosts";
@@ -112,11 +113,11 @@ impl Fleet {
 
         let record = {
             let _lock = lock_claims()?;
-            if let Ok(old) = Record::load(&dir) {
-                take_down(&dir, old.subnet)?;
-            }
-            fs::create_dir_all(&dir).at("create", &dir)?;
+            // A refusal must come before anything is taken down.
             let subnet = choose_subnet(options.subnet, &dir)?;
+            if let Some(old) = subnet_of(&dir)? {
+                take_down(&dir, old)?;
+            }
             // Whatever lies there without a living owner is in the way.
             take_down(&dir, subnet)?;
             fs::create_dir_all(&dir).at("create", &dir)?;
@@ -248,13 +249,14 @@ impl Fleet {
         check_root()?;
         let dir = state_dir.as_ref();
         let _lock = lock_claims()?;
-        match Record::load(dir) {
-            Ok(record) => {
-                let dir = fs::canonicalize(dir).at("resolve", dir)?;
-                take_down(&dir, record.subnet)
-            }
-            Err(Error::NoFleet(_)) => Ok(()),
-            Err(error) => Err(error),
+        let dir = match fs::canonicalize(dir) {
+            Ok(dir) => dir,
+            // Its path is all there is left to know it by.
+            Err(_) => std::path::absolute(dir).at("resolve", dir)?,
+        };
+        match subnet_of(&dir)? {
+            Some(subnet) => take_down(&dir, subnet),
+            None => Ok(()),
         }
     }
 }
@@ -273,7 +275,7 @@ fn prepare_dir(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).at("create", dir)?;
     let dir = fs::canonicalize(dir).at("resolve", dir)?;
     let empty = fs::read_dir(&dir).at("read", &dir)?.next().is_none();
-    if empty || Record::path(&dir).exists() { Ok(dir) } else { Err(Error::ForeignDirectory(dir)) }
+    if empty || subnet_of(&dir)?.is_some() { Ok(dir) } else { Err(Error::ForeignDirectory(dir)) }
 }
 
 /// Finds a subnet nobody living has, and takes down the dead fleet that has it.
@@ -292,62 +294,6 @@ fn choose_subnet(wanted: Option<u8>, dir: &Path) -> Result<u8> {
         }
     }
     Err(Error::NoFreeSubnet)
-}
-
-/// Removes everything a fleet made, or what is left of it.
-fn take_down(dir: &Path, subnet: u8) -> Result<()> {
-    let group = Cgroup::new(&Hierarchies::find()?, group_name(subnet));
-    group.kill()?;
-    group.remove()?;
-    unmount_below(&dir.join("hosts"))?;
-    Network::new(subnet).remove()?;
-    for entry in nspawn_leftovers(subnet) {
-        fs::remove_dir_all(&entry).at("remove", entry)?;
-    }
-    // What says that this is a fleet goes last, so that a broken `down` can be done again.
-    for part in ["hosts", "packages", "ssh"] {
-        let path = dir.join(part);
-        if path.exists() {
-            fs::remove_dir_all(&path).at("remove", path)?;
-        }
-    }
-    let record = Record::path(dir);
-    if record.exists() {
-        fs::remove_file(&record).at("remove", record)?;
-        // Somebody may have put something of their own here.
-        let _ = fs::remove_dir(dir);
-    }
-    Claim::remove(subnet)
-}
-
-/// Directories nspawn makes for each machine and leaves when it is killed.
-fn nspawn_leftovers(subnet: u8) -> Vec<PathBuf> {
-    let prefix = format!("{}-", machine_prefix(subnet));
-    ["propagate", "unix-export"]
-        .iter()
-        .filter_map(|kind| fs::read_dir(Path::new("/run/systemd/nspawn").join(kind)).ok())
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-        .map(|entry| entry.path())
-        .collect()
-}
-
-/// What is there of the fleet of a subnet, one line each: empty after a `down`.
-pub fn leftovers(state_dir: impl AsRef<Path>, subnet: u8) -> Result<Vec<String>> {
-    let mut found = Network::new(subnet).present()?;
-    if Cgroup::new(&Hierarchies::find()?, group_name(subnet)).exists() {
-        found.push(format!("control group {}", group_name(subnet).display()));
-    }
-    let paths = mounts_below(state_dir.as_ref())?
-        .into_iter()
-        .map(|path| format!("mount {}", path.display()))
-        .chain(nspawn_leftovers(subnet).into_iter().map(|path| format!("directory {}", path.display())));
-    found.extend(paths);
-    if Claim::of(subnet)?.is_some() {
-        found.push(format!("claim on subnet {subnet}"));
-    }
-    Ok(found)
 }
 
 /// Every systemd needs a dozen; the kernel's default is spent by ten of them.

@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod access;
 mod base;
 mod cgroup;
 mod command;
@@ -32,8 +33,10 @@ mod network;
 mod packages;
 mod ssh;
 mod state;
+mod teardown;
 
 pub use base::ensure_base;
 pub use error::{Error, Result};
-pub use fleet::{Fleet, Options, default_dir, leftovers};
+pub use fleet::{Fleet, Options, default_dir};
 pub use machine::{Host, Power};
+pub use teardown::leftovers;

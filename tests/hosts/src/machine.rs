@@ -1,16 +1,14 @@
-//! One host: its disk, its boot, its way down, and a way in that needs no network.
+//! One host: its disk, its boot and its way down.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crate::base::{USERS, USERS_GROUP};
 use crate::cgroup::{Cgroup, Hierarchies};
-use crate::command::{capture, command, quote, run, spawn_detached, wait_until};
+use crate::command::{capture, quote, run, spawn_detached, wait_until};
 use crate::error::{Error, IoContext, Result};
 use crate::network::{Network, Port};
 use crate::packages::CACHE_PORT;
@@ -38,12 +36,12 @@ pub enum Power {
 /// One host of a fleet. Clones name the same host.
 #[derive(Debug, Clone)]
 pub struct Host {
-    name: String,
+    pub(crate) name: String,
     machine: String,
     dir: PathBuf,
     base: PathBuf,
     seed: u64,
-    ssh: SshFiles,
+    pub(crate) ssh: SshFiles,
     pub(crate) network: Network,
     pub(crate) port: Port,
     pub(crate) cgroup: Cgroup,
@@ -303,53 +301,6 @@ impl Host {
         self.remove_disk()?;
         self.create_disk()?;
         self.start()
-    }
-
-    fn running_init(&self) -> Result<u32> {
-        self.init_pid().ok_or_else(|| Error::NotRunning(self.name.clone()))
-    }
-
-    /// A command that runs inside as root, without network, sshd or login: it works on a host
-    /// that is cut off, and reads what a frozen one holds.
-    pub fn command<I, S>(&self, argv: I) -> Result<Command>
-    where
-        I: IntoIterator<Item = S>,
-        S: AsRef<OsStr>,
-    {
-        let init = self.running_init()?.to_string();
-        let mut command = command("nsenter");
-        command
-            .args(["--target", &init, "--mount", "--uts", "--ipc", "--net", "--pid"])
-            .args(["--root", "--wd=/", "--", "/usr/bin/env", "-i"])
-            .args(["HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"])
-            .arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .args(argv);
-        Ok(command)
-    }
-
-    /// Runs a command inside as root and captures what it says, whatever its status.
-    pub fn exec<I, S>(&self, argv: I) -> Result<Output>
-    where
-        I: IntoIterator<Item = S>,
-        S: AsRef<OsStr>,
-    {
-        capture(&mut self.command(argv)?)
-    }
-
-    /// Runs a command inside that must succeed, and returns its standard output.
-    pub fn check_exec<I, S>(&self, argv: I) -> Result<String>
-    where
-        I: IntoIterator<Item = S>,
-        S: AsRef<OsStr>,
-    {
-        crate::command::run_command(&mut self.command(argv)?)
-    }
-
-    /// An SSH command to this host as root; add `-l operator` or `-l nosudo` for the others.
-    pub fn ssh(&self) -> Command {
-        let mut command = command("ssh");
-        command.arg("-F").arg(self.ssh.config()).arg(&self.name);
-        command
     }
 }
 

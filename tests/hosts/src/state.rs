@@ -110,6 +110,17 @@ impl Claim {
     }
 }
 
+/// The base roots that carry a fleet.
+pub(crate) fn bases_in_use() -> Result<Vec<PathBuf>> {
+    let mut bases = Vec::new();
+    for subnet in 0..=u8::MAX {
+        if let Some(claim) = Claim::of(subnet)? {
+            bases.extend(Record::load(&claim.state_dir).map(|record| record.base));
+        }
+    }
+    Ok(bases)
+}
+
 /// Holds off every other `up` and `down` on this machine until it is dropped.
 pub(crate) fn lock_claims() -> Result<File> {
     fs::create_dir_all(CLAIMS).at("create", CLAIMS)?;

@@ -87,6 +87,7 @@ fn freeze(app: &Host) -> Outcome {
     assert_eq!(app.power()?, Power::Frozen);
     assert!(connects(app), "the kernel of a frozen host still answers");
     assert!(!ssh(app, "root", "true")?.status.success());
+    assert_eq!(app.check_exec(["hostname"])?, "app-1\n");
     app.thaw()?;
     assert_eq!(app.power()?, Power::Running);
     says(app, "root", "true")?;
