@@ -23,7 +23,7 @@ impl Host {
         let mut command = command("nsenter");
         command
             .args(["--target", &init, "--mount", "--uts", "--ipc", "--net", "--pid"])
-            .args(["--root", "--wd=/", "--", "/usr/bin/env", "-i"])
+            .args(["--root", "--wd", "--", "/usr/bin/env", "-i"])
             .args(["HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"])
             .arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .args(argv);

@@ -1,6 +1,6 @@
 //! The base root every host's overlay stands on: built once, then cached.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -77,7 +77,7 @@ pub(crate) fn build(upstream: &Upstream) -> Result<PathBuf> {
     if root.is_dir() {
         return Ok(root);
     }
-    let _lock = lock(&cache.join("base.lock"))?;
+    let lock = lock(&cache.join("base.lock"))?;
     if root.is_dir() {
         return Ok(root);
     }
@@ -86,7 +86,7 @@ pub(crate) fn build(upstream: &Upstream) -> Result<PathBuf> {
     if building.exists() {
         fs::remove_dir_all(&building).at("remove", &building)?;
     }
-    bootstrap(&building, upstream)?;
+    bootstrap(&building, upstream, &lock)?;
     furnish(&building, upstream)?;
     fs::rename(&building, &root).at("rename", &building)?;
     prune(cache, &root)?;
@@ -128,9 +128,13 @@ fn key(upstream: &Upstream) -> String {
     format!("{VERSION}-{}-w{week}-{:016x}", upstream.release, hash(&inputs))
 }
 
-fn bootstrap(root: &Path, upstream: &Upstream) -> Result<()> {
+fn bootstrap(root: &Path, upstream: &Upstream, lock: &File) -> Result<()> {
+    // Should we be killed, mmdebstrap goes on: with our lock as its standard input it holds off
+    // the next builder until it is done.
+    let lock = lock.try_clone().at("share", "base.lock")?;
     let mut mmdebstrap = command("mmdebstrap");
     mmdebstrap
+        .stdin(lock)
         .args(["--quiet", "--mode=root", "--variant=minbase"])
         // The lists stay, so that a host needs no `apt-get update`.
         .arg("--skip=cleanup/apt/lists")

@@ -58,6 +58,7 @@ fn accounts(host: &Host) -> Outcome {
     assert_eq!(says(host, "nosudo", "id -u")?, "1001");
     assert!(!ssh(host, "nosudo", "sudo -n id")?.status.success());
     assert_eq!(host.check_exec(["cat", "/proc/1/comm"])?, "systemd\n");
+    assert_eq!(host.check_exec(["pwd"])?, "/\n");
     assert_eq!(host.exec(["sh", "-c", "exit 7"])?.status.code(), Some(7));
     Ok(())
 }
