@@ -1,0 +1,162 @@
+//! The tables of a stack file. Each is declared once: what is read, which keys are known and what
+//! the schema says all come from here.
+
+use schemars::JsonSchema;
+use toml::{
+    Spanned as TomlSpanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Field,
+    reader::{Reader, Value},
+    values::{List, Local, Port, Seconds, Tables, Tree},
+};
+
+macro_rules! tables {
+    ($($(#[$about:meta])* $name:ident { $($(#[$says:meta])* $key:ident: $type:ty,)+ })+) => {$(
+        #[derive(Debug, Default, JsonSchema)]
+        $(#[$about])*
+        #[schemars(default, deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($(#[$says])* pub(crate) $key: Field<$type>,)+
+        }
+
+        impl $name {
+            pub(super) fn read_table(reader: &mut Reader, table: &DeTable<'_>) -> Self {
+                reader.refuse_unknown(table, stringify!($name), &[$(stringify!($key)),+]);
+                $name { $($key: reader.field(table, stringify!($key)),)+ }
+            }
+        }
+
+        impl Value for $name {
+            fn read(reader: &mut Reader, value: &TomlSpanned<DeValue<'_>>) -> Option<Self> {
+                let table = reader.table(value)?;
+                Some(Self::read_table(reader, table))
+            }
+        }
+    )+};
+}
+
+tables! {
+    /// A stack of engine: the machines of an application, described as a whole.
+    #[schemars(rename = "Stack")]
+    StackFile {
+        /// What the stack is for.
+        description: String,
+        /// Whether setup installs pending updates first, unless a layer says otherwise.
+        #[schemars(extend("default" = true))]
+        update_on_setup: bool,
+        /// How hosts are reached, unless an instance or `ssh_config` says otherwise.
+        ssh: Ssh,
+        /// Attributes for the recipes of all layers.
+        attributes: Tree,
+        /// Cookbooks and what they are granted.
+        cookbooks: Tables<Cookbook>,
+        /// Layers: instances with one job. Their order is the order in which their recipes run on an instance.
+        layers: Tables<Layer>,
+        /// Instances: the machines.
+        instances: Tables<Instance>,
+        /// Apps: what is deployed to the instances of their layers.
+        apps: Tables<App>,
+    }
+
+    /// How hosts are reached.
+    Ssh {
+        /// `ssh_config` to read instead of the user's and the system's. Relative to the stack file.
+        config: String,
+        /// `known_hosts` to read instead of the user's. Relative to the stack file.
+        known_hosts: String,
+        /// Whether a host that is not known yet is accepted and remembered. A changed key never is.
+        #[schemars(extend("default" = false))]
+        accept_new_host_keys: bool,
+        /// User to log in as.
+        user: String,
+        /// Private key. Relative to the stack file.
+        identity_file: String,
+        /// How long to wait for a connection, in seconds.
+        #[schemars(extend("default" = 10))]
+        connect_timeout: Seconds,
+        /// Whether to become root through sudo when the user is not root.
+        #[schemars(extend("default" = true))]
+        sudo: bool,
+    }
+
+    /// A cookbook that the stack uses.
+    #[schemars(extend("required" = ["path"]))]
+    Cookbook {
+        /// A packed cookbook, or the directory of one that is built. Relative to the stack file.
+        path: String,
+        /// What the cookbook may do; nothing where this is empty.
+        grants: Grants,
+    }
+
+    /// What a cookbook may do. Names are globs; in paths `**` crosses directories.
+    Grants {
+        /// Packages that may be installed, upgraded or removed, for example `nginx*`.
+        packages: List<String>,
+        /// Files, directories and links that may be managed, for example `/etc/nginx/**`.
+        files: List<String>,
+        /// Services that may be controlled.
+        services: List<String>,
+        /// Users that may be managed.
+        users: List<String>,
+        /// Groups that may be managed.
+        groups: List<String>,
+        /// Commands that may be run, as argument vectors; a last `**` stands for any further arguments.
+        execute: List<List<String>>,
+    }
+
+    /// Instances with one job.
+    Layer {
+        /// What the layer is for.
+        description: String,
+        /// Whether setup installs pending updates first; the stack's setting where this is absent.
+        update_on_setup: bool,
+        /// Recipes to run when an instance is set up from the ground, `cookbook` or `cookbook::recipe`.
+        setup: List<String>,
+        /// Recipes to run on all online instances when one entered or left the online state.
+        configure: List<String>,
+        /// Recipes to run when apps are deployed.
+        deploy: List<String>,
+        /// Recipes to run when apps are taken off.
+        undeploy: List<String>,
+        /// Recipes to run before an instance stops.
+        shutdown: List<String>,
+        /// Attributes on top of the stack's.
+        attributes: Tree,
+    }
+
+    /// A machine. It is configured through its layers alone.
+    Instance {
+        /// Layers it is in. Only a registered instance may be in none.
+        layers: List<String>,
+        /// Host name, address or alias in `ssh_config`.
+        host: String,
+        /// How to reach it without SSH; instead of `host`.
+        connection: Local,
+        /// User to log in as.
+        user: String,
+        /// TCP port of SSH.
+        port: Port,
+        /// Private key. Relative to the stack file.
+        identity_file: String,
+        /// Address that the other instances reach it at; `host` where this is absent.
+        address: String,
+        /// Host name that it shall have; its name where this is absent.
+        hostname: String,
+        /// Whether the machine was made by somebody else and handed to the stack.
+        #[schemars(extend("default" = false))]
+        registered: bool,
+    }
+
+    /// Something that is deployed to the instances of its layers.
+    App {
+        /// What the app is.
+        description: String,
+        /// Layers whose instances serve it.
+        layers: List<String>,
+        /// Data for the recipes that deploy it.
+        attributes: Tree,
+    }
+}

@@ -1,0 +1,121 @@
+//! Cookbooks and their grants.
+
+use engine_model::{CookbookReference, CookbookSource};
+use engine_protocol::Grants;
+
+use super::{CookbookSpans, Validator, entries};
+use crate::{
+    read::{self, Field, List, Named, Spanned},
+    source::Diagnostic,
+};
+
+impl Validator<'_> {
+    pub(super) fn cookbooks(&mut self) -> Vec<CookbookReference> {
+        entries(&self.file.cookbooks).filter_map(|entry| self.cookbook(entry)).collect()
+    }
+
+    fn cookbook(&mut self, entry: &Named<read::Cookbook>) -> Option<CookbookReference> {
+        let table = entry.table.value()?;
+        if table.path.is_absent() {
+            let problem = Diagnostic::error(format!("cookbook `{}` has no `path`", entry.key))
+                .label(entry.span.clone(), "needs a `path`")
+                .hint("`path` is a packed cookbook, or the directory of one that is built");
+            self.problems.push(problem);
+        }
+        let path = self.path("path", &table.path);
+        let grants = table.grants.value().map(|grants| self.grants(grants)).unwrap_or_default();
+        let name = entry.name.clone()?;
+        let spans = CookbookSpans {
+            name: entry.span.clone(),
+            source: table.path.given().map_or_else(|| entry.span.clone(), |path| path.span.clone()),
+            grants: table.grants.given().map(|grants| grants.span.clone()),
+        };
+        self.spans.cookbooks.insert(name.clone(), spans);
+        Some(CookbookReference { name, source: CookbookSource::Path(path?), grants })
+    }
+
+    fn grants(&mut self, table: &read::Grants) -> Grants {
+        Grants {
+            packages: self.patterns(&table.packages, named),
+            files: self.patterns(&table.files, normal),
+            services: self.patterns(&table.services, named),
+            users: self.patterns(&table.users, named),
+            groups: self.patterns(&table.groups, named),
+            execute: self.commands(&table.execute),
+        }
+    }
+
+    fn patterns(
+        &mut self,
+        list: &Field<List<String>>,
+        check: fn(&str) -> Result<(), Refusal>,
+    ) -> Vec<String> {
+        let items = list.value().map(|list| list.items.as_slice()).unwrap_or_default();
+        for item in items {
+            if let Err(refusal) = check(&item.value) {
+                self.refuse(item, &refusal);
+            }
+        }
+        items.iter().map(|item| item.value.clone()).collect()
+    }
+
+    fn commands(&mut self, list: &Field<List<List<String>>>) -> Vec<Vec<String>> {
+        let items = list.value().map(|list| list.items.as_slice()).unwrap_or_default();
+        for item in items {
+            let Some((program, arguments)) = item.value.items.split_first() else {
+                // Items that could not be read have been reported.
+                if item.value.complete {
+                    self.refuse(item, &Refusal { problem: "a granted command is empty", hint: COMMAND });
+                }
+                continue;
+            };
+            if program.value.is_empty() {
+                self.refuse(program, &Refusal { problem: "a granted command has no program", hint: COMMAND });
+            }
+            let before_last = std::iter::once(program).filter(|_| !arguments.is_empty());
+            let before_last = before_last.chain(arguments.iter().rev().skip(1));
+            for word in before_last.filter(|word| word.value == "**") {
+                let hint = "for one argument of any kind write `*`";
+                self.refuse(word, &Refusal { problem: "`**` can only be the last argument", hint });
+            }
+        }
+        let words = |command: &List<String>| command.items.iter().map(|word| word.value.clone()).collect();
+        items.iter().map(|item| words(&item.value)).collect()
+    }
+
+    fn refuse<T>(&mut self, item: &Spanned<T>, refusal: &Refusal) {
+        let problem =
+            Diagnostic::error(refusal.problem).label(item.span.clone(), "grants nothing").hint(refusal.hint);
+        self.problems.push(problem);
+    }
+}
+
+struct Refusal {
+    problem: &'static str,
+    hint: &'static str,
+}
+
+const COMMAND: &str = "write the program and its arguments, for example `[\"nginx\", \"-t\"]`";
+
+fn named(pattern: &str) -> Result<(), Refusal> {
+    if pattern.is_empty() {
+        return Err(Refusal {
+            problem: "a grant is empty",
+            hint: "write a name or a glob, for example `nginx*`",
+        });
+    }
+    Ok(())
+}
+
+/// What the node is asked to manage is in normal form; a pattern that is not can match nothing.
+fn normal(pattern: &str) -> Result<(), Refusal> {
+    let hint = "write paths in full from `/`, without `.`, `..`, `//` and a `/` at the end";
+    if !pattern.starts_with('/') {
+        return Err(Refusal { problem: "a file grant must be an absolute path", hint });
+    }
+    let parts = || pattern[1..].split('/');
+    if pattern.contains('\0') || (pattern != "/" && parts().any(|part| matches!(part, "" | "." | ".."))) {
+        return Err(Refusal { problem: "a file grant must be a path in normal form", hint });
+    }
+    Ok(())
+}
