@@ -1,1 +1,18 @@
-//! (skeleton)
+//! Maps lifecycle events over the instances of layers.
+//!
+//! [`plan`] is pure: stack and live state in, the steps of a run out. [`execute`] carries the steps
+//! out through the [`ports`] that this crate owns and others implement. Everything that happens is
+//! told as a [`RunEvent`], the only way from here to a screen.
+
+pub mod event;
+pub mod execute;
+mod node_run;
+pub mod plan;
+pub mod ports;
+mod stop;
+pub mod view;
+
+pub use event::{Counts, NodeResult, RunEvent, RunSummary};
+pub use execute::{ExecuteError, Executor, Settings};
+pub use plan::{BuiltIn, NodePlan, PlanError, Request, RunPlan, Step, plan};
+pub use stop::StopSignal;

@@ -1,0 +1,311 @@
+//! Everything that happens in a run, as values: a run can be shown, recorded and replayed.
+
+use engine_model::{InstanceStatus, LifecycleEvent, Name, RunId};
+use engine_protocol::{Mode, Outcome, Resource, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::LogLevel;
+
+/// A progress record of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum RunEvent {
+    /// The run begins.
+    RunStarted {
+        /// The run; none for a plan, which is not remembered.
+        run: Option<RunId>,
+        /// The stack.
+        stack: Name,
+        /// What was triggered.
+        event: LifecycleEvent,
+        /// Whether nodes may be changed.
+        mode: Mode,
+        /// The instances concerned, in stack-file order.
+        instances: Vec<Name>,
+    },
+    /// An instance is being reached.
+    Connecting {
+        /// The instance.
+        instance: Name,
+    },
+    /// Its agent has said hello.
+    Connected {
+        /// The instance.
+        instance: Name,
+        /// Whether the agent was uploaded.
+        agent_uploaded: bool,
+        /// Milliseconds since the attempt began.
+        duration_ms: u64,
+    },
+    /// It could not be reached.
+    Unreachable {
+        /// The instance.
+        instance: Name,
+        /// Why.
+        error: String,
+        /// What to do next.
+        hint: Option<String>,
+        /// Whether that was so before this run as well.
+        known: bool,
+    },
+    /// An instance begins its part of an event.
+    EventStarted {
+        /// The instance.
+        instance: Name,
+        /// The event.
+        event: LifecycleEvent,
+    },
+    /// Its recipes have been evaluated.
+    Evaluated {
+        /// The instance.
+        instance: Name,
+        /// The event.
+        event: LifecycleEvent,
+        /// How many resources were declared, those before checkpoints included.
+        resources: usize,
+        /// Microseconds that evaluation took, waiting at checkpoints included.
+        duration_us: u64,
+    },
+    /// Its recipes could not be evaluated; nothing of this batch was sent.
+    EvaluationFailed {
+        /// The instance.
+        instance: Name,
+        /// The event.
+        event: LifecycleEvent,
+        /// The recipe, if it is about one.
+        recipe: Option<String>,
+        /// What happened.
+        error: String,
+        /// Further problems found at the same time.
+        details: Vec<String>,
+    },
+    /// What follows a checkpoint is not part of a plan.
+    PlanEndsAtCheckpoint {
+        /// The instance.
+        instance: Name,
+        /// The event.
+        event: LifecycleEvent,
+    },
+    /// A recipe wrote a message.
+    Log {
+        /// The instance.
+        instance: Name,
+        /// The recipe.
+        recipe: String,
+        /// How important it is.
+        level: LogLevel,
+        /// The message.
+        message: String,
+    },
+    /// A resource is being worked on.
+    ResourceStarted {
+        /// The instance.
+        instance: Name,
+        /// The resource.
+        resource: ResourceLabel,
+    },
+    /// The agent waits for something.
+    Waiting {
+        /// The instance.
+        instance: Name,
+        /// On behalf of which resource.
+        resource: ResourceLabel,
+        /// For what.
+        message: String,
+    },
+    /// An action of a resource ended.
+    ResourceFinished {
+        /// The instance.
+        instance: Name,
+        /// The event.
+        event: LifecycleEvent,
+        /// The resource.
+        resource: ResourceLabel,
+        /// The resource whose notification caused it, in Chef's form.
+        notified_by: Option<String>,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// An instance's status changed.
+    StatusChanged {
+        /// The instance.
+        instance: Name,
+        /// Before.
+        from: InstanceStatus,
+        /// Now.
+        to: InstanceStatus,
+    },
+    /// An instance has done its part of the whole run, or given up.
+    NodeFinished {
+        /// The instance.
+        instance: Name,
+        /// How it went.
+        result: NodeResult,
+        /// What was done.
+        counts: Counts,
+        /// Milliseconds from the first attempt to connect.
+        duration_ms: u64,
+    },
+    /// The run ends.
+    RunFinished {
+        /// What became of it.
+        summary: RunSummary,
+    },
+}
+
+/// A resource, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceLabel {
+    /// Chef's form: `file[/etc/motd]`.
+    pub name: String,
+    /// `cookbook::recipe`.
+    pub recipe: String,
+    /// Whether its content is not to be shown.
+    pub sensitive: bool,
+}
+
+impl From<&Resource> for ResourceLabel {
+    fn from(resource: &Resource) -> Self {
+        ResourceLabel {
+            name: resource.to_string(),
+            recipe: resource.origin.to_string(),
+            sensitive: resource.common.sensitive,
+        }
+    }
+}
+
+/// How a node's part of a run went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum NodeResult {
+    /// Everything asked for was done, or would be.
+    Successful,
+    /// A resource failed.
+    Failed {
+        /// The resource and the error.
+        error: String,
+    },
+    /// The recipes could not be evaluated.
+    EvaluationFailed {
+        /// Why.
+        error: String,
+    },
+    /// It could not be reached.
+    Unreachable {
+        /// Why.
+        error: String,
+    },
+    /// It could not be reached, which was known before the run: it is left out, and that is no
+    /// failure of this run.
+    LeftOut {
+        /// Why.
+        error: String,
+    },
+    /// The connection ended in the middle.
+    ConnectionLost {
+        /// What happened, and where the node stands.
+        error: String,
+    },
+    /// The operator stopped the run.
+    Stopped {
+        /// Where the node stands.
+        position: String,
+    },
+}
+
+impl NodeResult {
+    /// Whether the run as a whole can be successful with it.
+    pub fn is_success(&self) -> bool {
+        matches!(self, NodeResult::Successful | NodeResult::LeftOut { .. })
+    }
+
+    /// One word or two for a table.
+    pub fn word(&self) -> &'static str {
+        match self {
+            NodeResult::Successful => "ok",
+            NodeResult::Failed { .. } => "failed",
+            NodeResult::EvaluationFailed { .. } => "not evaluated",
+            NodeResult::Unreachable { .. } => "unreachable",
+            NodeResult::LeftOut { .. } => "left out",
+            NodeResult::ConnectionLost { .. } => "connection lost",
+            NodeResult::Stopped { .. } => "stopped",
+        }
+    }
+}
+
+/// Outcomes, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Changed, or would change.
+    pub changed: usize,
+    /// Nothing was to do.
+    pub up_to_date: usize,
+    /// A guard said no.
+    pub skipped: usize,
+    /// Failed, ignored failures included.
+    pub failed: usize,
+    /// Cannot be known before a change is made.
+    pub unknown: usize,
+}
+
+impl Counts {
+    /// Counts one outcome.
+    pub fn add(&mut self, status: &Status) {
+        match status {
+            Status::UpToDate => self.up_to_date += 1,
+            Status::Changed => self.changed += 1,
+            Status::Skipped { .. } => self.skipped += 1,
+            Status::Failed { .. } => self.failed += 1,
+            Status::Unknown { .. } => self.unknown += 1,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.changed += other.changed;
+        self.up_to_date += other.up_to_date;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+    }
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// All nodes, in stack-file order.
+    pub nodes: Vec<NodeSummary>,
+    /// Milliseconds that the run took.
+    pub duration_ms: u64,
+    /// Whether the operator stopped it.
+    pub stopped: bool,
+}
+
+/// What became of a node's part of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSummary {
+    /// The instance.
+    pub instance: Name,
+    /// How it went.
+    pub result: NodeResult,
+    /// What was done.
+    pub counts: Counts,
+    /// Milliseconds from the first attempt to connect.
+    pub duration_ms: u64,
+}
+
+impl RunSummary {
+    /// Whether every node did its part.
+    pub fn is_success(&self) -> bool {
+        !self.stopped && self.nodes.iter().all(|node| node.result.is_success())
+    }
+
+    /// The counts of all nodes together.
+    pub fn counts(&self) -> Counts {
+        self.nodes.iter().fold(Counts::default(), |mut sum, node| {
+            sum += node.counts;
+            sum
+        })
+    }
+}

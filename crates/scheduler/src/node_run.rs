@@ -1,0 +1,306 @@
+//! One node's part of a run: evaluate, hand over, listen.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use engine_model::{Instance, LifecycleEvent, Name, RecipeName};
+use engine_protocol::{Collection, Facts, FromAgent, Mode, ResourceId, Status, ToAgent, message::End};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    event::{Counts, NodeResult, ResourceLabel, RunEvent},
+    execute::Shared,
+    plan::Step,
+    ports::{
+        AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, EvaluationObserver, LogLevel, Session,
+        SessionFailure,
+    },
+    view,
+};
+
+/// A node that is connected.
+pub(crate) struct NodeRun {
+    shared: Arc<Shared>,
+    instance: Instance,
+    facts: Box<Facts>,
+    sender: Box<dyn AgentSender>,
+    receiver: Box<dyn AgentReceiver>,
+    labels: HashMap<ResourceId, ResourceLabel>,
+    event: LifecycleEvent,
+    stop_sent: bool,
+    declared: usize,
+    failure: Option<String>,
+    /// What was done so far.
+    pub(crate) counts: Counts,
+}
+
+enum FromRecipe {
+    Log(RecipeName, LogLevel, String),
+    Checkpoint(Collection, oneshot::Sender<Checkpoint>),
+}
+
+/// Carries what recipes say from the thread that they run on to the node's task.
+struct ChannelObserver(mpsc::UnboundedSender<FromRecipe>);
+
+impl EvaluationObserver for ChannelObserver {
+    fn log(&mut self, recipe: &RecipeName, level: LogLevel, message: &str) {
+        // Nobody listens only if the run is gone.
+        let _ = self.0.send(FromRecipe::Log(recipe.clone(), level, message.to_owned()));
+    }
+
+    fn checkpoint(&mut self, batch: Collection) -> Checkpoint {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(FromRecipe::Checkpoint(batch, reply)).is_err() {
+            return Checkpoint::Stopped;
+        }
+        answer.blocking_recv().unwrap_or(Checkpoint::Stopped)
+    }
+}
+
+impl NodeRun {
+    pub(crate) fn new(shared: Arc<Shared>, instance: Instance, session: Session) -> Self {
+        NodeRun {
+            shared,
+            instance,
+            facts: session.facts,
+            sender: session.sender,
+            receiver: session.receiver,
+            labels: HashMap::new(),
+            event: LifecycleEvent::Setup,
+            stop_sent: false,
+            declared: 0,
+            failure: None,
+            counts: Counts::default(),
+        }
+    }
+
+    fn name(&self) -> Name {
+        self.instance.name.clone()
+    }
+
+    /// Runs one event with the given instances online.
+    pub(crate) async fn step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {
+        if step.run_list.is_empty() && step.built_in.is_empty() {
+            return Ok(());
+        }
+        if self.shared.stop.is_set() {
+            return Err(NodeResult::Stopped { position: format!("before {}", step.event) });
+        }
+        self.event = step.event;
+        self.labels.clear();
+        self.declared = 0;
+        self.failure = None;
+        self.shared.emit(RunEvent::EventStarted { instance: self.name(), event: step.event });
+        let begin = ToAgent::Begin {
+            run: self.shared.run_label.clone(),
+            event: step.event.name().to_owned(),
+            mode: self.shared.mode,
+        };
+        self.send(begin).await?;
+        let end = match self.evaluate_and_apply(step, online).await {
+            Ok(end) => end,
+            // What was applied before a checkpoint still has its notifications to run.
+            Err(failure @ NodeResult::EvaluationFailed { .. }) if self.declared > 0 => {
+                self.finish().await?;
+                return Err(failure);
+            }
+            Err(failure) => return Err(failure),
+        };
+        if !matches!(end, End::Stopped { .. }) && self.declared > 0 {
+            let finish = self.finish().await?;
+            if matches!(end, End::Complete) {
+                return self.result_of(&finish);
+            }
+        }
+        self.result_of(&end)
+    }
+
+    fn result_of(&self, end: &End) -> Result<(), NodeResult> {
+        match end {
+            End::Complete => Ok(()),
+            End::Failed { resource } => Err(NodeResult::Failed {
+                error: self.failure.clone().unwrap_or_else(|| self.label(*resource).name),
+            }),
+            End::Stopped { remaining } => Err(NodeResult::Stopped {
+                position: format!("in {}, at a resource boundary, {remaining} not tried", self.event),
+            }),
+        }
+    }
+
+    async fn evaluate_and_apply(&mut self, step: &Step, online: &[Name]) -> Result<End, NodeResult> {
+        let shared = Arc::clone(&self.shared);
+        let request = EvaluateRequest {
+            built_in: step.built_in.clone(),
+            run_list: step.run_list.clone(),
+            node: view::node(
+                &shared.stack,
+                &self.instance,
+                step.event,
+                online,
+                &shared.run_attributes,
+                &self.facts,
+            ),
+        };
+        let (messages, mut heard) = mpsc::unbounded_channel();
+        let began = Instant::now();
+        let mut evaluation = shared.evaluator.evaluate(request, Box::new(ChannelObserver(messages)));
+        let mut ended = None;
+        let evaluated = loop {
+            tokio::select! {
+                biased;
+                Some(message) = heard.recv() => match message {
+                    FromRecipe::Log(recipe, level, message) => self.shared.emit(RunEvent::Log {
+                        instance: self.name(), recipe: recipe.to_string(), level, message,
+                    }),
+                    FromRecipe::Checkpoint(batch, reply) => {
+                        let end = self.apply(batch).await?;
+                        let answer = match (&end, self.shared.mode) {
+                            (End::Complete, Mode::Apply) => Checkpoint::Reached(self.facts.clone()),
+                            (End::Complete, Mode::Plan) => {
+                                self.shared.emit(RunEvent::PlanEndsAtCheckpoint {
+                                    instance: self.name(), event: step.event,
+                                });
+                                Checkpoint::Unknown
+                            }
+                            _ => Checkpoint::Stopped,
+                        };
+                        if !matches!(answer, Checkpoint::Reached(_)) {
+                            ended = Some(end);
+                        }
+                        // The evaluation is gone only if its thread died; then it says so itself.
+                        let _ = reply.send(answer);
+                    }
+                },
+                evaluated = &mut evaluation => break evaluated,
+            }
+        };
+        drop(evaluation);
+        let collection = match evaluated {
+            Ok(collection) => collection,
+            Err(failure) => {
+                self.shared.emit(RunEvent::EvaluationFailed {
+                    instance: self.name(),
+                    event: step.event,
+                    recipe: failure.recipe.clone(),
+                    error: failure.message.clone(),
+                    details: failure.details.clone(),
+                });
+                return Err(NodeResult::EvaluationFailed { error: failure.message });
+            }
+        };
+        self.shared.emit(RunEvent::Evaluated {
+            instance: self.name(),
+            event: step.event,
+            resources: self.declared + collection.resources.len(),
+            duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+        match ended {
+            Some(end) => Ok(end),
+            None => self.apply(collection).await,
+        }
+    }
+
+    async fn apply(&mut self, collection: Collection) -> Result<End, NodeResult> {
+        if collection.resources.is_empty() {
+            return Ok(End::Complete);
+        }
+        for resource in &collection.resources {
+            self.labels.insert(resource.id, resource.into());
+        }
+        self.declared += collection.resources.len();
+        self.send(ToAgent::Apply(collection)).await?;
+        self.listen().await
+    }
+
+    async fn finish(&mut self) -> Result<End, NodeResult> {
+        self.send(ToAgent::Finish).await?;
+        self.listen().await
+    }
+
+    /// Hears the agent until a batch or the event ends; passes on the operator's wish to stop.
+    async fn listen(&mut self) -> Result<End, NodeResult> {
+        let mut stop = self.shared.stop.clone();
+        loop {
+            let message = {
+                let mut receive = self.receiver.receive();
+                loop {
+                    tokio::select! {
+                        message = &mut receive => break message,
+                        () = stop.wait(), if !self.stop_sent => {
+                            self.stop_sent = true;
+                            if let Err(failure) = self.sender.send(ToAgent::Stop).await {
+                                break Err(failure);
+                            }
+                        }
+                    }
+                }
+            };
+            let message = message.map_err(|failure| self.lost(&failure))?;
+            match message {
+                FromAgent::Started { resource } => {
+                    self.shared.emit(RunEvent::ResourceStarted {
+                        instance: self.name(),
+                        resource: self.label(resource),
+                    });
+                }
+                FromAgent::Waiting { resource, message } => self.shared.emit(RunEvent::Waiting {
+                    instance: self.name(),
+                    resource: self.label(resource),
+                    message,
+                }),
+                FromAgent::Outcome(outcome) => {
+                    self.counts.add(&outcome.status);
+                    let resource = self.label(outcome.resource);
+                    if let Status::Failed { error, ignored: false } = &outcome.status {
+                        self.failure.get_or_insert_with(|| format!("{}: {error}", resource.name));
+                    }
+                    self.shared.emit(RunEvent::ResourceFinished {
+                        instance: self.name(),
+                        event: self.event,
+                        resource,
+                        notified_by: outcome.notified_by.map(|id| self.label(id).name),
+                        outcome,
+                    });
+                }
+                FromAgent::Applied { end, facts } => {
+                    self.facts = facts;
+                    return Ok(end);
+                }
+                FromAgent::Finished { end } => return Ok(end),
+                FromAgent::Fatal { error } => return Err(NodeResult::Failed { error }),
+                FromAgent::Hello { .. } => {
+                    return Err(NodeResult::Failed { error: "the agent said hello twice".to_owned() });
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, message: ToAgent) -> Result<(), NodeResult> {
+        match self.sender.send(message).await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                // What the agent said before it went is worth more than that it went.
+                Err(match self.receiver.receive().await {
+                    Ok(FromAgent::Fatal { error }) => NodeResult::Failed { error },
+                    _ => self.lost(&failure),
+                })
+            }
+        }
+    }
+
+    fn lost(&self, failure: &SessionFailure) -> NodeResult {
+        let done = self.counts;
+        NodeResult::ConnectionLost {
+            error: format!(
+                "{} (in {}; the agent ends the resource in hand and stops; {} changed before)",
+                failure.message, self.event, done.changed
+            ),
+        }
+    }
+
+    fn label(&self, id: ResourceId) -> ResourceLabel {
+        self.labels.get(&id).cloned().unwrap_or_else(|| ResourceLabel {
+            name: format!("resource {}", id.0),
+            ..ResourceLabel::default()
+        })
+    }
+}

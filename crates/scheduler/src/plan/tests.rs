@@ -1,0 +1,173 @@
+use std::path::PathBuf;
+
+use engine_model::{App, Attributes, Connection, Layer, SshSettings};
+
+use super::*;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn layer(layer: &str, setup: &[&str]) -> Layer {
+    let recipes = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    Layer {
+        name: name(layer),
+        description: String::new(),
+        update_on_setup: None,
+        run_lists: BTreeMap::from([
+            (LifecycleEvent::Setup, recipes(setup)),
+            (LifecycleEvent::Configure, recipes(&["base::hosts"])),
+            (LifecycleEvent::Deploy, recipes(&[&format!("{layer}::deploy")])),
+        ]),
+        attributes: Attributes::default(),
+    }
+}
+
+fn instance(text: &str, layers: &[&str]) -> Instance {
+    Instance {
+        name: name(text),
+        layers: layers.iter().map(|layer| name(layer)).collect(),
+        connection: Connection::Ssh {
+            host: text.into(),
+            user: None,
+            port: None,
+            identity_file: Some(PathBuf::from("k")),
+        },
+        address: text.into(),
+        hostname: text.into(),
+        registered: layers.is_empty(),
+    }
+}
+
+fn stack() -> Stack {
+    Stack {
+        name: name("demo"),
+        description: String::new(),
+        update_on_setup: true,
+        attributes: Attributes::default(),
+        ssh: SshSettings::default(),
+        cookbooks: Vec::new(),
+        layers: vec![layer("lb", &["base", "haproxy"]), layer("app", &["base", "nginx"])],
+        instances: vec![
+            instance("lb-1", &["lb"]),
+            instance("app-1", &["app"]),
+            instance("both", &["lb", "app"]),
+            instance("spare", &[]),
+        ],
+        apps: vec![App {
+            name: name("site"),
+            description: String::new(),
+            layers: vec![name("app")],
+            attributes: Attributes::default(),
+        }],
+    }
+}
+
+fn request(event: LifecycleEvent) -> Request {
+    Request { event, layers: Vec::new(), instances: Vec::new() }
+}
+
+/// The plan as a script, for reading.
+fn script(statuses: &[(&str, InstanceStatus)], request: &Request) -> String {
+    let statuses = statuses.iter().map(|(instance, status)| (name(instance), *status)).collect();
+    let run_plan = match plan(&stack(), &statuses, request) {
+        Ok(run_plan) => run_plan,
+        Err(error) => return error.to_string(),
+    };
+    let mut lines = Vec::new();
+    for (title, plans) in [("primary", &run_plan.primary), ("reaction", &run_plan.reaction)] {
+        for node in plans {
+            for step in &node.steps {
+                let recipes: Vec<String> = step.run_list.iter().map(ToString::to_string).collect();
+                let updates = if step.built_in.is_empty() { "" } else { "updates, " };
+                lines.push(format!(
+                    "{title}: {} {}: {updates}{}",
+                    node.instance,
+                    step.event,
+                    recipes.join(", ")
+                ));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn setup_of_a_new_stack() {
+    insta::assert_snapshot!(script(&[], &request(LifecycleEvent::Setup)), @r"
+    primary: lb-1 setup: updates, base::default, haproxy::default
+    primary: app-1 setup: updates, base::default, nginx::default
+    primary: app-1 deploy: app::deploy
+    primary: both setup: updates, base::default, haproxy::default, nginx::default
+    primary: both deploy: lb::deploy, app::deploy
+    reaction: lb-1 configure: base::hosts
+    reaction: app-1 configure: base::hosts
+    reaction: both configure: base::hosts
+    ");
+}
+
+#[test]
+fn setup_of_one_instance_makes_the_online_ones_react() {
+    let mut request = request(LifecycleEvent::Setup);
+    request.instances.push(name("app-1"));
+    let statuses = [("lb-1", InstanceStatus::Online), ("both", InstanceStatus::SetupFailed)];
+    insta::assert_snapshot!(script(&statuses, &request), @r"
+    primary: app-1 setup: updates, base::default, nginx::default
+    primary: app-1 deploy: app::deploy
+    reaction: lb-1 configure: base::hosts
+    reaction: app-1 configure: base::hosts
+    ");
+}
+
+#[test]
+fn configure_tries_the_lost_ones_again_and_leaves_the_rest_out() {
+    let statuses = [
+        ("lb-1", InstanceStatus::Online),
+        ("app-1", InstanceStatus::ConnectionLost),
+        ("both", InstanceStatus::Stopped),
+    ];
+    insta::assert_snapshot!(script(&statuses, &request(LifecycleEvent::Configure)), @r"
+    reaction: lb-1 configure: base::hosts
+    reaction: app-1 configure: base::hosts
+    ");
+}
+
+#[test]
+fn deploy_concerns_the_instances_of_the_apps_layers() {
+    let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
+    insta::assert_snapshot!(
+        script(&statuses, &request(LifecycleEvent::Deploy)),
+        @"primary: app-1 deploy: app::deploy"
+    );
+}
+
+#[test]
+fn shutdown_makes_the_rest_react() {
+    let mut request = request(LifecycleEvent::Shutdown);
+    request.layers.push(name("app"));
+    let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
+    insta::assert_snapshot!(script(&statuses, &request), @r"
+    primary: app-1 shutdown: 
+    reaction: lb-1 configure: base::hosts
+    ");
+}
+
+#[test]
+fn a_request_that_concerns_nobody_is_refused() {
+    insta::assert_snapshot!(
+        script(&[], &request(LifecycleEvent::Configure)),
+        @"no instance of stack `demo` takes part in configure: none that is selected is online; run setup first"
+    );
+    let mut unknown = request(LifecycleEvent::Setup);
+    unknown.layers.push(name("db"));
+    insta::assert_snapshot!(
+        script(&[], &unknown),
+        @"stack `demo` has no layer `db`; its layers are `lb`, `app`"
+    );
+    let mut spare = request(LifecycleEvent::Setup);
+    spare.instances.push(name("spare"));
+    insta::assert_snapshot!(
+        script(&[], &spare),
+        @"no instance of stack `demo` takes part in setup: no instance that is assigned to a layer is selected"
+    );
+}
