@@ -140,7 +140,7 @@ impl Validator<'_> {
                 .hint(format!("the stack has no {kind} yet; add a table `[{table}.{name}]`")),
             None => problem
                 .label(span.clone(), format!("no such {kind}"))
-                .hint(format!("add a table `[{table}.{name}]`; there are {}", suggest::list(known()))),
+                .hint(format!("add a table `[{table}.{name}]`; the stack has {}", suggest::list(known()))),
         };
         self.problems.push(problem);
     }

@@ -41,7 +41,18 @@ fn later_stages_point_into_the_file() {
         .label(span, "did you mean `nginx::sites`?")
         .label(manifest.span_of_cookbook(&nginx).unwrap(), "the cookbook")
         .hint("run `engine cookbook show nginx`");
-    insta::assert_snapshot!(manifest.diagnostic(problem), @"");
+    insta::assert_snapshot!(manifest.diagnostic(problem), @r#"
+    error: cookbook `nginx` has no recipe `site`
+     --> stacks/demo.toml:6:19
+      |
+    1 | [cookbooks.nginx]
+      |            ----- the cookbook
+    ...
+    6 | setup = ["nginx", "nginx::site"]
+      |                   ^^^^^^^^^^^^^ did you mean `nginx::sites`?
+      |
+      = hint: run `engine cookbook show nginx`
+    "#);
 }
 
 #[test]

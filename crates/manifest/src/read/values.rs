@@ -204,7 +204,8 @@ impl<T: Value> Value for Tables<T> {
             let text = key.get_ref().as_ref();
             let name = text.parse::<Name>();
             if let Err(error) = &name {
-                let problem = Diagnostic::error(error.to_string()).label(key.span(), error.problem);
+                let problem =
+                    Diagnostic::error(format!("`{text}` is not a name")).label(key.span(), error.problem);
                 reader.problems.push(problem);
             }
             let table = reader.field(table, text);
@@ -256,7 +257,7 @@ fn leaf(reader: &mut Reader, value: &TomlSpanned<DeValue<'_>>) -> Option<serde_j
             let number = number.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64);
             match number {
                 Some(number) => return Some(number.into()),
-                None => ("is no number", "attributes have no infinity and no NaN", "write it as a string"),
+                None => ("is not finite", "attributes have no infinity and no NaN", "write it as a string"),
             }
         }
         DeValue::Datetime(_) => {

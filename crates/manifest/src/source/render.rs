@@ -70,7 +70,11 @@ mod tests {
     fn a_diagnostic_may_have_no_place_and_colour_is_a_choice() {
         let diagnostic = Diagnostic::warning("nothing to see").hint("look elsewhere");
         let diagnostics = Diagnostics::new(Source::new("x.toml", ""), vec![diagnostic]);
-        insta::assert_snapshot!(diagnostics.to_string(), @"");
+        insta::assert_snapshot!(diagnostics.to_string(), @r"
+        warning: nothing to see
+         |
+         = hint: look elsewhere
+        ");
         assert!(diagnostics.render(true).contains('\u{1b}'));
         assert!(!diagnostics.render(false).contains('\u{1b}'));
     }

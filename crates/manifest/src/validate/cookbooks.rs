@@ -65,18 +65,27 @@ impl Validator<'_> {
             let Some((program, arguments)) = item.value.items.split_first() else {
                 // Items that could not be read have been reported.
                 if item.value.complete {
-                    self.refuse(item, &Refusal { problem: "a granted command is empty", hint: COMMAND });
+                    self.refuse(
+                        item,
+                        &Refusal { problem: "a granted command is empty", label: NOTHING, hint: COMMAND },
+                    );
                 }
                 continue;
             };
             if program.value.is_empty() {
-                self.refuse(program, &Refusal { problem: "a granted command has no program", hint: COMMAND });
+                self.refuse(
+                    program,
+                    &Refusal { problem: "a granted command has no program", label: NOTHING, hint: COMMAND },
+                );
             }
             let before_last = std::iter::once(program).filter(|_| !arguments.is_empty());
             let before_last = before_last.chain(arguments.iter().rev().skip(1));
             for word in before_last.filter(|word| word.value == "**") {
                 let hint = "for one argument of any kind write `*`";
-                self.refuse(word, &Refusal { problem: "`**` can only be the last argument", hint });
+                self.refuse(
+                    word,
+                    &Refusal { problem: "`**` can only be the last argument", label: "more follows", hint },
+                );
             }
         }
         let words = |command: &List<String>| command.items.iter().map(|word| word.value.clone()).collect();
@@ -85,22 +94,25 @@ impl Validator<'_> {
 
     fn refuse<T>(&mut self, item: &Spanned<T>, refusal: &Refusal) {
         let problem =
-            Diagnostic::error(refusal.problem).label(item.span.clone(), "grants nothing").hint(refusal.hint);
+            Diagnostic::error(refusal.problem).label(item.span.clone(), refusal.label).hint(refusal.hint);
         self.problems.push(problem);
     }
 }
 
 struct Refusal {
     problem: &'static str,
+    label: &'static str,
     hint: &'static str,
 }
 
+const NOTHING: &str = "matches nothing";
 const COMMAND: &str = "write the program and its arguments, for example `[\"nginx\", \"-t\"]`";
 
 fn named(pattern: &str) -> Result<(), Refusal> {
     if pattern.is_empty() {
         return Err(Refusal {
             problem: "a grant is empty",
+            label: NOTHING,
             hint: "write a name or a glob, for example `nginx*`",
         });
     }
@@ -111,11 +123,11 @@ fn named(pattern: &str) -> Result<(), Refusal> {
 fn normal(pattern: &str) -> Result<(), Refusal> {
     let hint = "write paths in full from `/`, without `.`, `..`, `//` and a `/` at the end";
     if !pattern.starts_with('/') {
-        return Err(Refusal { problem: "a file grant must be an absolute path", hint });
+        return Err(Refusal { problem: "a file grant must be an absolute path", label: NOTHING, hint });
     }
     let parts = || pattern[1..].split('/');
     if pattern.contains('\0') || (pattern != "/" && parts().any(|part| matches!(part, "" | "." | ".."))) {
-        return Err(Refusal { problem: "a file grant must be a path in normal form", hint });
+        return Err(Refusal { problem: "a file grant must be a path in normal form", label: NOTHING, hint });
     }
     Ok(())
 }

@@ -64,6 +64,7 @@ impl Validator<'_> {
                     );
                     recipes.push(recipe);
                 }
+                Err(_) if self.is_of_a_misnamed_cookbook(&item.value) => {}
                 Err(error) => {
                     let problem = Diagnostic::error(format!("`{}` is not a recipe", item.value))
                         .label(item.span.clone(), error.source.to_string())
@@ -73,6 +74,12 @@ impl Validator<'_> {
             }
         }
         recipes
+    }
+
+    /// The cookbook's name has been refused where it is declared; nothing is to be added here.
+    fn is_of_a_misnamed_cookbook(&self, recipe: &str) -> bool {
+        let cookbook = recipe.split("::").next().unwrap_or(recipe);
+        entries(&self.file.cookbooks).any(|entry| entry.name.is_none() && entry.key == cookbook)
     }
 
     fn must_have_an_instance(&mut self, layer: &Named<read::Layer>) {
