@@ -72,3 +72,14 @@ proptest! {
         survive(&replaced.join("\n"));
     }
 }
+
+#[test]
+fn nesting_without_end() {
+    for deep in [100, 100_000] {
+        survive(&format!("attributes = {}", "[".repeat(deep)));
+        survive(&format!("attributes = {}", "{a=".repeat(deep)));
+        survive(&format!("attributes{} = 1", ".a".repeat(deep)));
+        survive(&format!("[attributes{}]", ".a".repeat(deep)));
+        survive(&format!("{}x = 1", "[[attributes.a]]\n".repeat(deep / 100)));
+    }
+}
