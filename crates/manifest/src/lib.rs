@@ -1,7 +1,7 @@
 //! The stack file: `stacks/<name>.toml` in, [`engine_model::Stack`] out.
 //!
-//! Reading has two steps. [`read`] turns TOML into tables in which every value knows where it
-//! stands; [`validate`] checks what they say together and builds the stack. Both go on after a
+//! Reading has two steps. The `read` module turns TOML into tables in which every value knows where it
+//! stands; the `validate` module checks what they say together and builds the stack. Both go on after a
 //! problem, so that an operator sees all of them at once, in the order of the file. Only a file
 //! that is not TOML stops before: what a broken file means is a guess.
 //!
