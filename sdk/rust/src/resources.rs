@@ -1,0 +1,560 @@
+//! Builders of all resource types, from one table: a type is one entry, a property one line in it.
+//!
+//! The same table gives what a component calls (the function of the WIT interface) and what native
+//! tests call (the engine's collector, by name). A test compares it with the engine's definitions.
+
+use crate::{
+    Action, Context, Declared, Guard, IntoNames, Result, Target, Timing,
+    declare::Common,
+    host::{self, Session},
+};
+
+/// How a value is kept until it is declared.
+macro_rules! stored {
+    (Text) => { String };
+    (Json) => { String };
+    (Bytes) => { Vec<u8> };
+    (Integer) => { i64 };
+    (Boolean) => { bool };
+    (Names) => { Vec<String> };
+    (TextList) => { Vec<String> };
+    (TextMap) => { Vec<(String, String)> };
+    (IntegerList) => { Vec<i64> };
+}
+
+/// How the engine's definitions call the kind.
+#[cfg(all(test, not(target_arch = "wasm32")))]
+macro_rules! contract_kind {
+    (Json) => {
+        "Text"
+    };
+    (Names) => {
+        "TextList"
+    };
+    ($kind:ident) => {
+        stringify!($kind)
+    };
+}
+
+/// How the value is handed to the host.
+#[cfg(target_arch = "wasm32")]
+macro_rules! argument {
+    (Integer, $value:expr) => {
+        $value
+    };
+    (Boolean, $value:expr) => {
+        $value
+    };
+    ($kind:ident, $value:expr) => {
+        &$value
+    };
+}
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! argument {
+    (Json, $value:expr) => {
+        engine_contract::Value::Text($value)
+    };
+    (Names, $value:expr) => {
+        engine_contract::Value::TextList($value)
+    };
+    ($kind:ident, $value:expr) => {
+        engine_contract::Value::$kind($value)
+    };
+}
+
+/// The method that sets a property.
+macro_rules! setter {
+    ($name:ident, Text, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: impl Into<String>) -> Self {
+            self.$name = Some(value.into());
+            self
+        }
+    };
+    ($name:ident, Json, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: &(impl serde::Serialize + ?Sized)) -> Self {
+            // By way of a value, so that keys are sorted whatever they were kept in.
+            match serde_json::to_value(value) {
+                Ok(value) => self.$name = Some(value.to_string()),
+                Err(error) => {
+                    let error = crate::Error::new("invalid-value", error.to_string());
+                    self.common.error = Some(error.on(stringify!($name)));
+                }
+            }
+            self
+        }
+    };
+    ($name:ident, Bytes, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: impl Into<Vec<u8>>) -> Self {
+            self.$name = Some(value.into());
+            self
+        }
+    };
+    ($name:ident, Integer, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: impl Into<i64>) -> Self {
+            self.$name = Some(value.into());
+            self
+        }
+    };
+    ($name:ident, Boolean, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: bool) -> Self {
+            self.$name = Some(value);
+            self
+        }
+    };
+    ($name:ident, TextList, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: impl IntoIterator<Item: Into<String>>) -> Self {
+            self.$name = Some(value.into_iter().map(Into::into).collect());
+            self
+        }
+    };
+    ($name:ident, TextMap, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(
+            mut self,
+            value: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+        ) -> Self {
+            self.$name = Some(value.into_iter().map(|(name, text)| (name.into(), text.into())).collect());
+            self
+        }
+    };
+    ($name:ident, IntegerList, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $name(mut self, value: impl IntoIterator<Item: Into<i64>>) -> Self {
+            self.$name = Some(value.into_iter().map(Into::into).collect());
+            self
+        }
+    };
+}
+
+/// The method of the context that begins a declaration.
+macro_rules! constructor {
+    ($builder:ident, $function:ident, $identity:ident, Text, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $function(&self, $identity: impl Into<String>) -> $builder {
+            $builder::new(self.session(), $identity.into())
+        }
+    };
+    ($builder:ident, $function:ident, $identity:ident, Names, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $function(&self, $identity: impl IntoNames) -> $builder {
+            $builder::new(self.session(), $identity.into_names())
+        }
+    };
+    ($builder:ident, $function:ident, $identity:ident, TextList, $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $function(&self, $identity: impl IntoIterator<Item: Into<String>>) -> $builder {
+            $builder::new(self.session(), $identity.into_iter().map(Into::into).collect())
+        }
+    };
+    ($builder:ident, $function:ident, , , $($meta:meta)*) => {
+        $(#[$meta])*
+        pub fn $function(&self) -> $builder {
+            $builder::new(self.session())
+        }
+    };
+}
+
+macro_rules! resources {
+    ($(
+        $(#[$meta:meta])*
+        $builder:ident = $capability:ident :: $function:ident ( $($identity:ident: $identity_kind:ident)? ) {
+            $($(#[$property_meta:meta])* $property:ident: $kind:ident,)*
+        }
+    )*) => {
+        impl Context {
+            $(constructor! { $builder, $function, $($identity)?, $($identity_kind)?, $($meta)* })*
+        }
+
+        $(
+            $(#[$meta])*
+            #[derive(Debug, Clone)]
+            #[must_use = "nothing is declared before `declare`"]
+            pub struct $builder {
+                session: Session,
+                $($identity: stored!($identity_kind),)?
+                $($property: Option<stored!($kind)>,)*
+                common: Common,
+            }
+
+            impl $builder {
+                fn new(session: Session, $($identity: stored!($identity_kind))?) -> Self {
+                    $builder { session, $($identity,)? $($property: None,)* common: Common::default() }
+                }
+
+                $(setter! { $property, $kind, $($property_meta)* })*
+
+                /// What shall be done: one action, or several in order. Without it, the type's default.
+                pub fn action(mut self, actions: impl Into<Vec<Action>>) -> Self {
+                    self.common.actions = actions.into();
+                    self
+                }
+
+                /// Tells another resource to act when this one changed.
+                pub fn notifies(mut self, action: Action, target: impl Into<Target>, timing: Timing) -> Self {
+                    self.common.notifies.push((action, target.into(), timing));
+                    self
+                }
+
+                /// Acts when another resource changed.
+                pub fn subscribes(mut self, action: Action, source: impl Into<Target>, timing: Timing) -> Self {
+                    self.common.subscribes.push((action, source.into(), timing));
+                    self
+                }
+
+                /// Skips the resource unless the guard holds. All such guards must hold.
+                pub fn only_if(mut self, guard: Guard) -> Self {
+                    self.common.only_if.push(guard);
+                    self
+                }
+
+                /// Skips the resource if the guard holds.
+                pub fn not_if(mut self, guard: Guard) -> Self {
+                    self.common.not_if.push(guard);
+                    self
+                }
+
+                /// How often to try again after a failure. Default 0.
+                pub fn retries(mut self, times: u32) -> Self {
+                    self.common.retries = Some(times);
+                    self
+                }
+
+                /// Seconds between tries. Default 2.
+                pub fn retry_delay(mut self, seconds: u32) -> Self {
+                    self.common.retry_delay = Some(seconds);
+                    self
+                }
+
+                /// Never show content, arguments or output of this resource.
+                pub fn sensitive(mut self, sensitive: bool) -> Self {
+                    self.common.sensitive = Some(sensitive);
+                    self
+                }
+
+                /// Go on after a failure.
+                pub fn ignore_failure(mut self, ignore: bool) -> Self {
+                    self.common.ignore_failure = Some(ignore);
+                    self
+                }
+
+                /// Declares it here: resources are applied in the order of declaration.
+                pub fn declare(self) -> Result<Declared> {
+                    if let Some(error) = self.common.error {
+                        return Err(error);
+                    }
+                    #[cfg(target_arch = "wasm32")]
+                    {
+                        let Session = self.session;
+                        let resource = host::bindings::engine::cookbook::$capability::$builder::declare(
+                            $(argument!($identity_kind, self.$identity))?
+                        )?;
+                        $(if let Some(value) = self.$property {
+                            resource.$property(argument!($kind, value))?;
+                        })*
+                        self.common.apply(host::Handle::new(resource.declaration()))
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    {
+                        #[allow(unused_mut, unused_assignments)]
+                        let mut identity = None;
+                        $(identity = Some(argument!($identity_kind, self.$identity));)?
+                        let resource: host::Handle = self.session.declare(stringify!($function), identity)?;
+                        $(if let Some(value) = self.$property {
+                            resource.set(stringify!($property), argument!($kind, value))?;
+                        })*
+                        self.common.apply(resource)
+                    }
+                }
+            }
+        )*
+
+        /// The table as data: type, capability, identity, properties.
+        #[cfg(all(test, not(target_arch = "wasm32")))]
+        #[allow(clippy::type_complexity)]
+        pub(crate) const TABLE: &[(&str, &str, &[(&str, &str)], &[(&str, &str)])] = &[$((
+            stringify!($function),
+            stringify!($capability),
+            &[$((stringify!($identity), contract_kind!($identity_kind)))?],
+            &[$((stringify!($property), contract_kind!($kind)),)*],
+        ),)*];
+    };
+}
+
+resources! {
+    /// Packages of the distribution, all handled in one transaction.
+    ///
+    /// Actions: [`Install`](Action::Install) (the default), [`Upgrade`](Action::Upgrade),
+    /// [`Remove`](Action::Remove), [`Purge`](Action::Purge).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.package(["nginx", "curl"]).declare()?;
+    /// ctx.package("postgresql").version("15+248").declare()?;
+    /// # Ok(()) }
+    /// ```
+    Package = packages::package(names: Names) {
+        /// The version to install, as the package manager writes it. Only with one name.
+        version: Text,
+    }
+
+    /// All pending updates of the distribution. Needs a grant for all packages (`*`).
+    ///
+    /// Actions: [`Update`](Action::Update).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.package_update().declare()?;
+    /// # Ok(()) }
+    /// ```
+    PackageUpdate = packages::package_update() {}
+
+    /// A regular file with content that the recipe has at hand.
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
+    /// [`Delete`](Action::Delete).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.file("/etc/motd").content("Welcome.\n").mode("0644").declare()?;
+    /// ctx.file("/etc/nologin").action(Action::Delete).declare()?;
+    /// # Ok(()) }
+    /// ```
+    File = files::file(path: Text) {
+        /// Content. If none is set, an existing file keeps its own and a new one is empty.
+        content: Text,
+        /// Content that is not text; instead of `content`.
+        content_bytes: Bytes,
+        /// User name or numeric id. Left alone if not set; root for something new.
+        owner: Text,
+        /// Group name or numeric id. Left alone if not set; root for something new.
+        group: Text,
+        /// Permission bits in octal digits, such as `0644`. Left alone if not set; 0644 for a new file.
+        mode: Text,
+    }
+
+    /// A regular file rendered from a template in the cookbook (Jinja syntax; an undefined variable is
+    /// an error).
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
+    /// [`Delete`](Action::Delete).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.template("/etc/nginx/conf.d/site.conf")
+    ///     .source("site.conf")
+    ///     .variables(&json!({"port": 8080}))
+    ///     .declare()?;
+    /// # Ok(()) }
+    /// ```
+    Template = files::template(path: Text) {
+        /// Path below the cookbook's `templates` directory.
+        source: Text,
+        /// A struct, map or [`json!`](crate::json) object; its keys are the template's variables.
+        /// `node` (facts) and `attributes` are always there.
+        variables: Json,
+        /// User name or numeric id. Left alone if not set; root for something new.
+        owner: Text,
+        /// Group name or numeric id. Left alone if not set; root for something new.
+        group: Text,
+        /// Permission bits in octal digits, such as `0644`. Left alone if not set; 0644 for a new file.
+        mode: Text,
+    }
+
+    /// A regular file that travels in the cookbook.
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
+    /// [`Delete`](Action::Delete).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.cookbook_file("/var/www/logo.png").source("logo.png").declare()?;
+    /// # Ok(()) }
+    /// ```
+    CookbookFile = files::cookbook_file(path: Text) {
+        /// Path below the cookbook's `files` directory.
+        source: Text,
+        /// User name or numeric id. Left alone if not set; root for something new.
+        owner: Text,
+        /// Group name or numeric id. Left alone if not set; root for something new.
+        group: Text,
+        /// Permission bits in octal digits, such as `0644`. Left alone if not set; 0644 for a new file.
+        mode: Text,
+    }
+
+    /// A directory.
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.directory("/srv/app/releases").recursive(true).owner("app").mode("0750").declare()?;
+    /// # Ok(()) }
+    /// ```
+    Directory = files::directory(path: Text) {
+        /// Make missing parents; with `Delete`, delete what is in it. Default false.
+        recursive: Boolean,
+        /// User name or numeric id. Left alone if not set; root for something new.
+        owner: Text,
+        /// Group name or numeric id. Left alone if not set; root for something new.
+        group: Text,
+        /// Permission bits in octal digits, such as `0755`. Left alone if not set; 0755 for a new directory.
+        mode: Text,
+    }
+
+    /// A symbolic link.
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.link("/srv/app/current").to("/srv/app/releases/42").declare()?;
+    /// # Ok(()) }
+    /// ```
+    Link = files::link(path: Text) {
+        /// What the link points to. Needed for `Create`.
+        to: Text,
+    }
+
+    /// A service of the node's service manager.
+    ///
+    /// Actions: [`Nothing`](Action::Nothing) (the default), [`Start`](Action::Start),
+    /// [`Stop`](Action::Stop), [`Restart`](Action::Restart), [`Reload`](Action::Reload),
+    /// [`Enable`](Action::Enable), [`Disable`](Action::Disable).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.service("nginx").action([Action::Enable, Action::Start]).declare()?;
+    /// # Ok(()) }
+    /// ```
+    Service = services::service(name: Text) {}
+
+    /// A user account.
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`Remove`](Action::Remove).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.user("deploy").shell("/bin/bash").groups(["www-data"]).manage_home(true).declare()?;
+    /// # Ok(()) }
+    /// ```
+    User = users::user(name: Text) {
+        /// Numeric id.
+        uid: Integer,
+        /// Primary group, by name or id.
+        group: Text,
+        /// Supplementary groups that the user must be in; others are left alone.
+        groups: TextList,
+        /// The GECOS field: the full name, usually.
+        comment: Text,
+        /// Home directory.
+        home: Text,
+        /// Login shell.
+        shell: Text,
+        /// Make the home directory of a new user. Default false.
+        manage_home: Boolean,
+        /// Make a system account. Default false.
+        system: Boolean,
+    }
+
+    /// A group.
+    ///
+    /// Actions: [`Create`](Action::Create) (the default), [`Remove`](Action::Remove).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.group("deploy").gid(700).members(["alice"]).declare()?;
+    /// # Ok(()) }
+    /// ```
+    Group = groups::group(name: Text) {
+        /// Numeric id.
+        gid: Integer,
+        /// Users that must be members; others are left alone.
+        members: TextList,
+        /// Make a system group. Default false.
+        system: Boolean,
+    }
+
+    /// A command: a program and its arguments, never a line for a shell.
+    ///
+    /// Actions: [`Run`](Action::Run).
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.execute(["make", "install"])
+    ///     .cwd("/usr/src/tool")
+    ///     .environment([("PREFIX", "/usr/local")])
+    ///     .creates("/usr/local/bin/tool")
+    ///     .declare()?;
+    /// # Ok(()) }
+    /// ```
+    Execute = execute::execute(argv: TextList) {
+        /// Skip the command if something is at this absolute path.
+        creates: Text,
+        /// Working directory. Default `/`.
+        cwd: Text,
+        /// Environment variables, on top of a minimal environment.
+        environment: TextMap,
+        /// User to run as. Default: the agent's, usually root.
+        user: Text,
+        /// Seconds after which the command is killed. Default 3600.
+        timeout: Integer,
+        /// Exit statuses that mean success. Default 0.
+        returns: IntegerList,
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use engine_contract::definition::{PropertyDefinition, TYPES};
+
+    use super::TABLE;
+
+    fn line(kind: &str, place: &str, name: &str, value: &str) -> String {
+        format!("{kind} {place} {name}: {value}")
+    }
+
+    /// What the contract has and this table has not, and the other way round.
+    #[test]
+    fn the_table_is_the_contracts() {
+        let mut theirs = BTreeSet::new();
+        for definition in TYPES {
+            let property = |place, property: &PropertyDefinition| {
+                line(definition.name, place, property.name, &format!("{:?}", property.value))
+            };
+            theirs.insert(format!("{} in {}", definition.name, definition.capability));
+            theirs.extend(definition.identity.iter().map(|identity| property("identity", identity)));
+            theirs.extend(definition.properties.iter().map(|each| property("property", each)));
+        }
+        let mut ours = BTreeSet::new();
+        for (name, capability, identity, properties) in TABLE {
+            ours.insert(format!("{name} in {capability}"));
+            ours.extend(identity.iter().map(|(each, kind)| line(name, "identity", each, kind)));
+            ours.extend(properties.iter().map(|(each, kind)| line(name, "property", each, kind)));
+        }
+        let missing: Vec<_> = theirs.difference(&ours).collect();
+        let surplus: Vec<_> = ours.difference(&theirs).collect();
+        assert!(
+            missing.is_empty() && surplus.is_empty(),
+            "missing here: {missing:#?}\ntoo much here: {surplus:#?}"
+        );
+    }
+}
