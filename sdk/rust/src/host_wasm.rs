@@ -109,7 +109,7 @@ impl Session {
     }
 
     pub(crate) fn layer(self, name: &str) -> Option<Layer> {
-        stack::layer(name).as_ref().map(layer)
+        stack::layers().iter().find(|layer| layer.name() == name).map(layer)
     }
 
     pub(crate) fn instances(self) -> Vec<Instance> {

@@ -22,7 +22,7 @@
 //! let evaluation = Harness::new(&directory, RECIPES).run("default").unwrap();
 //! assert_eq!(
 //!     evaluation.to_string(),
-//!     "file[/etc/motd] create\n  content:\n    | Welcome.\n  mode: 0644\n"
+//!     "file[/etc/motd] create\n  mode: 0644\n  content:\n    | Welcome.\n"
 //! );
 //! # std::fs::remove_dir_all(&directory).unwrap();
 //! # }
