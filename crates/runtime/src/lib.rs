@@ -1,1 +1,18 @@
-//! (skeleton)
+//! Evaluates cookbooks in wasmtime and keeps their compiled code.
+//!
+//! A recipe runs in a store of its own, with fuel, a deadline, memory limits and only the imports
+//! that its cookbook was granted. What it declares goes into the contract's collector; nothing it
+//! does reaches a node before the whole collection has been validated.
+
+pub mod cache;
+mod compile;
+mod evaluate;
+mod host;
+mod library;
+pub mod limits;
+mod sandbox;
+
+pub use cache::{Cache, CacheEntry, CacheError, EntryState};
+pub use evaluate::Runtime;
+pub use library::{Cookbook, LibraryError, LoadError};
+pub use limits::EvaluationLimits;

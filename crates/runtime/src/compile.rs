@@ -1,0 +1,94 @@
+//! The wasmtime engine: one for the process.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Component,
+};
+
+use crate::limits::EvaluationLimits;
+
+/// How often a running recipe looks whether its deadline has passed.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Components that may be live at the same time, included recipes counted.
+const COMPONENTS: u32 = 64;
+/// Core instances, memories and tables of one component; componentize-py makes some fifty.
+const PARTS: u32 = 64;
+
+/// An engine set up for cookbooks.
+pub(crate) fn engine(limits: &EvaluationLimits) -> wasmtime::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(COMPONENTS)
+        .total_core_instances(COMPONENTS * PARTS)
+        .total_memories(COMPONENTS)
+        .total_tables(COMPONENTS * PARTS)
+        .max_core_instances_per_component(PARTS)
+        .max_memories_per_component(8)
+        .max_tables_per_component(PARTS)
+        .max_component_instance_size(2 * 1024 * 1024)
+        .max_core_instance_size(8 * 1024 * 1024)
+        .max_memory_size(limits.memory_bytes.next_multiple_of(65_536))
+        .table_elements(limits.table_elements);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_reservation(limits.memory_bytes.next_multiple_of(65_536) as u64)
+        .memory_guard_size(64 * 1024)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(1024 * 1024)
+        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_nan_canonicalization(true)
+        .wasm_backtrace(true)
+        .wasm_relaxed_simd(false);
+    Engine::new(&config)
+}
+
+/// Compiles a component. The bytes are untrusted; what comes out is as safe as wasmtime is.
+pub(crate) fn compile(engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
+    Component::from_binary(engine, component)
+}
+
+/// Moves an engine's epoch on while it lives, so that a recipe in a loop sees its deadline.
+pub(crate) struct Ticker {
+    ended: Arc<AtomicBool>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: &Engine) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (engine, end) = (engine.weak(), Arc::clone(&ended));
+        // Without the thread, fuel still ends every loop.
+        let _ = thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+            while !end.load(Ordering::Relaxed) {
+                thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => break,
+                }
+            }
+        });
+        Ticker { ended }
+    }
+}
+
+impl Ticker {
+    /// For who shares an engine whose ticker another holds.
+    pub(crate) fn none() -> Self {
+        Ticker { ended: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
