@@ -47,7 +47,6 @@ pub(crate) fn engine(limits: &EvaluationLimits) -> wasmtime::Result<Engine> {
         .max_wasm_stack(1024 * 1024)
         .cranelift_opt_level(OptLevel::Speed)
         .cranelift_nan_canonicalization(true)
-        .wasm_backtrace(true)
         .wasm_relaxed_simd(false);
     Engine::new(&config)
 }

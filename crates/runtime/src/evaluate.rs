@@ -261,9 +261,8 @@ impl Evaluation {
             BUILT_IN.to_owned(),
             Grants { packages: vec!["**".to_owned()], ..Grants::default() },
         )]);
-        for (name, cookbook) in
-            cookbooks.iter().filter(|(name, _)| self.ran.iter().any(|ran| ran.cookbook.as_str() == *name))
-        {
+        let used: BTreeSet<String> = self.ran.iter().map(|recipe| recipe.cookbook.to_string()).collect();
+        for (name, cookbook) in cookbooks.iter().filter(|(name, _)| used.contains(*name)) {
             let attributes = self.attributes(name).map_err(|error| vec![error])?.clone();
             bundles.insert(name, &cookbook.package.bundle, &self.node.facts, &attributes);
             grants.insert(name.clone(), cookbook.grants.clone());
