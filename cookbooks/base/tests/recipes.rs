@@ -61,7 +61,9 @@ fn hosts_lists_all_online_instances() {
 #[test]
 fn an_instance_that_is_not_online_yet_knows_itself() {
     let harness = Harness::new(env!("CARGO_MANIFEST_DIR"), RECIPES);
-    insta::assert_snapshot!(harness.attributes(json!({"base": {"domain": "example.org"}})).run("hosts").unwrap());
+    insta::assert_snapshot!(
+        harness.attributes(json!({"base": {"domain": "example.org"}})).run("hosts").unwrap()
+    );
 }
 
 #[test]

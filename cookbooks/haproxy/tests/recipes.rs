@@ -38,7 +38,9 @@ fn backends_are_the_online_instances_in_stack_order() {
 #[test]
 fn ports_and_path_come_from_attributes() {
     let attributes = json!({"haproxy": {"port": 8000, "backend_port": 8080, "check_path": "/healthy"}});
-    insta::assert_snapshot!(harness(&[("app-1", "192.0.2.21")]).attributes(attributes).run("backends").unwrap());
+    insta::assert_snapshot!(
+        harness(&[("app-1", "192.0.2.21")]).attributes(attributes).run("backends").unwrap()
+    );
 }
 
 #[test]

@@ -10,8 +10,7 @@ fn default(ctx: &mut Context) -> Result<()> {
     let directory: String = ctx.require("hello.directory")?;
     let name: String = ctx.require("hello.name")?;
     let facts = ctx.facts();
-    let greeting =
-        format!("Hello, {name}! This is {} ({}).\n", facts.hostname(), facts.platform());
+    let greeting = format!("Hello, {name}! This is {} ({}).\n", facts.hostname(), facts.platform());
 
     ctx.directory(&directory).mode("0755").declare()?;
     ctx.file(format!("{directory}/greeting")).content(greeting).mode("0644").declare()?;

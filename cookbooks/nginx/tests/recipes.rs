@@ -33,7 +33,8 @@ fn install() {
 
 #[test]
 fn install_takes_another_package() {
-    let evaluation = harness().attributes(json!({"nginx": {"package": "nginx-full"}})).run("install").unwrap();
+    let evaluation =
+        harness().attributes(json!({"nginx": {"package": "nginx-full"}})).run("install").unwrap();
     assert_eq!(evaluation.collection.resources[0].to_string(), "package[nginx-full]");
 }
 
