@@ -67,14 +67,18 @@ pub enum StartError {
         known: Vec<String>,
     },
     /// The agents' directory is not to be trusted.
-    #[error("{directory} is a link, not a directory, or not owned by the user the agent runs as\n  hint: look who made \
-             it, and remove it")]
+    #[error(
+        "{directory} is a link, not a directory, or not owned by the user the agent runs as\n  hint: look who made \
+             it, and remove it"
+    )]
     Directory {
         /// The directory.
         directory: String,
     },
     /// No space is left for the agent.
-    #[error("no space is left in {directory} for the agent ({size} bytes)\n  hint: free some space or quota there")]
+    #[error(
+        "no space is left in {directory} for the agent ({size} bytes)\n  hint: free some space or quota there"
+    )]
     DiskFull {
         /// The directory.
         directory: String,
@@ -82,8 +86,10 @@ pub enum StartError {
         size: usize,
     },
     /// The agent cannot be written.
-    #[error("cannot write to {directory}: {stderr}\n  hint: the file system may be read-only, or the user may lack the \
-             permission")]
+    #[error(
+        "cannot write to {directory}: {stderr}\n  hint: the file system may be read-only, or the user may lack the \
+             permission"
+    )]
     Write {
         /// The directory.
         directory: String,
@@ -91,14 +97,18 @@ pub enum StartError {
         stderr: String,
     },
     /// Nothing can be executed in the agents' directory.
-    #[error("{directory} is on a file system mounted noexec\n  hint: remount it with exec, or set another agent directory")]
+    #[error(
+        "{directory} is on a file system mounted noexec\n  hint: remount it with exec, or set another agent directory"
+    )]
     NoExec {
         /// The directory.
         directory: String,
     },
     /// What arrived is not what was sent.
-    #[error("the agent that arrived in {directory} is not the one that was sent\n  hint: try again; if it happens again, \
-             check that disk and memory")]
+    #[error(
+        "the agent that arrived in {directory} is not the one that was sent\n  hint: try again; if it happens again, \
+             check that disk and memory"
+    )]
     Corrupted {
         /// The directory.
         directory: String,
@@ -113,13 +123,17 @@ pub enum StartError {
     #[error("neither HOME nor XDG_CACHE_HOME is set on the node\n  hint: set an agent directory")]
     NoHome,
     /// sudo wants a password and has none.
-    #[error("sudo wants a password\n  hint: allow the user NOPASSWD in sudoers, log in as root, or have the password asked for")]
+    #[error(
+        "sudo wants a password\n  hint: allow the user NOPASSWD in sudoers, log in as root, or have the password asked for"
+    )]
     SudoPassword,
     /// sudo does not accept the password.
     #[error("sudo does not accept the password")]
     SudoWrongPassword,
     /// sudo does not let the user.
-    #[error("sudo does not let this user become root: {stderr}\n  hint: add the user to sudoers, or log in as root")]
+    #[error(
+        "sudo does not let this user become root: {stderr}\n  hint: add the user to sudoers, or log in as root"
+    )]
     SudoRefused {
         /// What sudo says.
         stderr: String,
@@ -136,8 +150,10 @@ pub enum StartError {
         stderr: String,
     },
     /// More came than start-up files say.
-    #[error("the node sends much that is not the agent's\n  hint: keep the user's shell start-up files silent for \
-             shells that are not interactive; it begins: {0}")]
+    #[error(
+        "the node sends much that is not the agent's\n  hint: keep the user's shell start-up files silent for \
+             shells that are not interactive; it begins: {0}"
+    )]
     Noise(String),
     /// Nothing came.
     #[error("the node did not start the agent within {} s\n  hint: time `ssh HOST true`: slow shell start-up files \
@@ -162,7 +178,12 @@ fn after_colon(text: &str) -> String {
 }
 
 /// The program that starts the agent, and its arguments.
-pub(crate) fn command(directory: &str, agents: &[AgentBinary], arguments: &[&str], sudo: &Sudo) -> Vec<String> {
+pub(crate) fn command(
+    directory: &str,
+    agents: &[AgentBinary],
+    arguments: &[&str],
+    sudo: &Sudo,
+) -> Vec<String> {
     let mut words: Vec<&str> = match sudo {
         Sudo::Never => vec![],
         Sudo::NonInteractive => vec!["env", "LC_ALL=C", "sudo", "-n", "--"],
@@ -256,7 +277,9 @@ pub(crate) async fn converse(
     };
     match said {
         Said::Ready => Ok(AgentStream::new(program, buffer, uploaded.is_some())),
-        Said::Fail(reason, detail) => Err(failure(program, &reason, detail, agents, uploaded.unwrap_or(0)).await),
+        Said::Fail(reason, detail) => {
+            Err(failure(program, &reason, detail, agents, uploaded.unwrap_or(0)).await)
+        }
         Said::Need(_) => Err(StartError::Noise("the script asks for the agent twice".to_owned())),
         Said::End => {
             let exit = program.exit().await;
@@ -338,7 +361,11 @@ async fn failure(
         "architecture" => no_agent(&detail, agents),
         "directory" => StartError::Directory { directory: detail },
         "write" if stderr.contains("No space left") || stderr.contains("quota exceeded") => {
-            let size = if size == 0 { agents.iter().map(|agent| agent.bytes.len()).max().unwrap_or(0) } else { size };
+            let size = if size == 0 {
+                agents.iter().map(|agent| agent.bytes.len()).max().unwrap_or(0)
+            } else {
+                size
+            };
             StartError::DiskFull { directory: detail, size }
         }
         "write" => StartError::Write { directory: detail, stderr },

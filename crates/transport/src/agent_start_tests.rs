@@ -26,7 +26,10 @@ fn sudo_speaks() {
         ended(code(1), "eve is not in the sudoers file.", sudo),
         StartError::SudoRefused { stderr } if stderr.contains("eve")
     ));
-    assert!(matches!(ended(code(1), "sudo: a password is required\n", &Sudo::Never), StartError::Ended { .. }));
+    assert!(matches!(
+        ended(code(1), "sudo: a password is required\n", &Sudo::Never),
+        StartError::Ended { .. }
+    ));
 }
 
 proptest! {
@@ -53,4 +56,32 @@ proptest! {
         prop_assert_eq!(said, Some(Said::Ready));
         prop_assert_eq!(buffer, b"x");
     }
+}
+
+/// What sudo says and when it asks, and then the command itself.
+const SUDO: &str = "[ \"$1\" = -S ] || { echo 'sudo: a password is required' >&2; exit 1; }\nprintf %s \"$3\" >&2\n\
+    IFS= read -r p\nif [ \"$p\" != right ]; then printf 'Sorry, try again.\\n%s' \"$3\" >&2; read -r p; exit 1; fi\n\
+    shift 4; exec \"$@\"";
+
+async fn with_sudo(sudo: &Sudo) -> Result<bool, StartError> {
+    let directory = tempfile::tempdir().unwrap();
+    let agents = [AgentBinary::new(std::env::consts::ARCH, &b"#!/bin/sh\ncat\n"[..])];
+    let place = directory.path().join("agents");
+    let argv = command(place.to_str().unwrap(), &agents, &[], sudo);
+    let stand_in = ["sh", "-c", SUDO, "sudo"].map(str::to_owned).into_iter().chain(argv[3..].iter().cloned());
+    let program = crate::local::spawn(&stand_in.collect::<Vec<_>>())?;
+    let mut stream = converse(program, &agents, sudo).await?;
+    stream.write_all(b"x").await?;
+    stream.shutdown().await?;
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await?;
+    Ok(heard == b"x")
+}
+
+#[tokio::test]
+async fn sudo_asks() {
+    assert!(matches!(with_sudo(&Sudo::NonInteractive).await, Err(StartError::SudoPassword)));
+    assert!(with_sudo(&Sudo::Password(Secret::new("right"))).await.unwrap());
+    let wrong = with_sudo(&Sudo::Password(Secret::new("wrong"))).await;
+    assert!(matches!(wrong, Err(StartError::SudoWrongPassword)));
 }

@@ -62,8 +62,11 @@ pub enum AuthenticateError {
         tried: Vec<TriedKey>,
     },
     /// The connection failed meanwhile.
-    #[error("{label} closed the connection during login ({source})\n  {}\n  hint: after too many keys servers hang up: \
-             name the right one with IdentityFile, and set IdentitiesOnly", lines(tried))]
+    #[error(
+        "{label} closed the connection during login ({source})\n  {}\n  hint: after too many keys servers hang up: \
+             name the right one with IdentityFile, and set IdentitiesOnly",
+        lines(tried)
+    )]
     Closed {
         /// `user@host:port`.
         label: String,
@@ -153,7 +156,8 @@ impl Keys {
         };
         let file = path.to_owned();
         let key = blocking(move || {
-            let passphrase = prompt(&file).ok_or_else(|| Unloaded::Broken("no passphrase given".to_owned()))?;
+            let passphrase =
+                prompt(&file).ok_or_else(|| Unloaded::Broken("no passphrase given".to_owned()))?;
             load_secret_key(&file, Some(passphrase.expose()))
                 .map_err(|_| Unloaded::Broken("the passphrase is wrong".to_owned()))
         })
@@ -221,7 +225,9 @@ pub(crate) async fn authenticate<H: Handler>(
         }
     }
     for path in encrypted {
-        if public_half(path).is_some_and(|key| login.shown.iter().any(|shown| shown.key_data() == key.key_data())) {
+        if public_half(path)
+            .is_some_and(|key| login.shown.iter().any(|shown| shown.key_data() == key.key_data()))
+        {
             continue;
         }
         match keys.decrypt(path).await {
@@ -281,7 +287,8 @@ impl<H: Handler> Login<'_, H> {
                 return Ok(false);
             }
         };
-        let named: Vec<PublicKey> = self.hop.identity_files.iter().filter_map(|path| public_half(path)).collect();
+        let named: Vec<PublicKey> =
+            self.hop.identity_files.iter().filter_map(|path| public_half(path)).collect();
         let is_named = |key: &PublicKey| named.iter().any(|named| named.key_data() == key.key_data());
         let mut candidates: Vec<(PublicKey, String)> = identities
             .into_iter()

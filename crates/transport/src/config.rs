@@ -60,7 +60,8 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     pub(crate) fn current() -> Result<Self, ConfigError> {
-        let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        let named =
+            ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
         let local_user = named.or_else(|| rustix::process::getuid().is_root().then(|| "root".to_owned()));
         Ok(Self { home: std::env::home_dir().ok_or(ConfigError::NoHome)?, local_user })
     }
@@ -110,7 +111,11 @@ fn add_hops(
     Ok(())
 }
 
-fn names(jump: &Destination, options: &SshOptions, surroundings: &Surroundings) -> Result<String, ConfigError> {
+fn names(
+    jump: &Destination,
+    options: &SshOptions,
+    surroundings: &Surroundings,
+) -> Result<String, ConfigError> {
     let hop = one(jump, options, surroundings)?;
     Ok(format!("{}@{}:{}", hop.user, hop.alias, hop.port))
 }
@@ -122,12 +127,20 @@ fn files(options: &SshOptions, home: &Path) -> Vec<ConfigFile> {
         Some(path) => vec![ConfigFile { path: path.clone(), include_base: user_base, optional: false }],
         None => vec![
             ConfigFile { path: user_base.join("config"), include_base: user_base, optional: true },
-            ConfigFile { path: "/etc/ssh/ssh_config".into(), include_base: "/etc/ssh".into(), optional: true },
+            ConfigFile {
+                path: "/etc/ssh/ssh_config".into(),
+                include_base: "/etc/ssh".into(),
+                optional: true,
+            },
         ],
     }
 }
 
-fn one(destination: &Destination, options: &SshOptions, surroundings: &Surroundings) -> Result<Hop, ConfigError> {
+fn one(
+    destination: &Destination,
+    options: &SshOptions,
+    surroundings: &Surroundings,
+) -> Result<Hop, ConfigError> {
     let home = surroundings.home.as_path();
     let query = Query {
         host: &destination.host,
@@ -181,7 +194,8 @@ fn one(destination: &Destination, options: &SshOptions, surroundings: &Surroundi
         }
     }
     if !identities_named {
-        identity_files = ["id_ed25519", "id_ecdsa", "id_rsa"].iter().map(|name| home.join(".ssh").join(name)).collect();
+        identity_files =
+            ["id_ed25519", "id_ecdsa", "id_rsa"].iter().map(|name| home.join(".ssh").join(name)).collect();
     }
 
     let identity_agent = match settings.get("identityagent").map(Setting::first) {
@@ -205,7 +219,10 @@ fn one(destination: &Destination, options: &SshOptions, surroundings: &Surroundi
             }
         };
         let mut paths = named("userknownhostsfile", ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"])?;
-        paths.extend(named("globalknownhostsfile", ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"])?);
+        paths.extend(named(
+            "globalknownhostsfile",
+            ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
+        )?);
         paths
     };
 
@@ -229,10 +246,12 @@ fn one(destination: &Destination, options: &SshOptions, surroundings: &Surroundi
     let mut jumps = Vec::new();
     if let Some(setting) = settings.unless_none("proxyjump") {
         for text in setting.arguments.join("").split(',') {
-            let text = expand(text, &[('h', &host), ('n', &alias), ('r', &user), ('p', &port_text)]).map_err(value)?;
+            let text = expand(text, &[('h', &host), ('n', &alias), ('r', &user), ('p', &port_text)])
+                .map_err(value)?;
             jumps.push(
-                Destination::parse_jump(&text)
-                    .ok_or_else(|| setting.syntax(format!("ProxyJump: `{text}` is not [user@]host[:port]")))?,
+                Destination::parse_jump(&text).ok_or_else(|| {
+                    setting.syntax(format!("ProxyJump: `{text}` is not [user@]host[:port]"))
+                })?,
             );
         }
     }
@@ -262,13 +281,17 @@ fn refuse_unsupported(settings: &Settings) -> Result<(), ConfigError> {
         }
     }
     match settings.get("verifyhostkeydns") {
-        Some(setting) if setting.first().eq_ignore_ascii_case("yes") => Err(setting.unsupported("VerifyHostKeyDNS")),
+        Some(setting) if setting.first().eq_ignore_ascii_case("yes") => {
+            Err(setting.unsupported("VerifyHostKeyDNS"))
+        }
         _ => Ok(()),
     }
 }
 
 fn yes(settings: &Settings, keyword: &str) -> bool {
-    settings.get(keyword).is_some_and(|setting| matches!(setting.first().to_lowercase().as_str(), "yes" | "true"))
+    settings
+        .get(keyword)
+        .is_some_and(|setting| matches!(setting.first().to_lowercase().as_str(), "yes" | "true"))
 }
 
 /// Puts in the `%` tokens.
@@ -297,7 +320,8 @@ fn variables(text: &str) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (name, after) = after.split_once('}').ok_or_else(|| format!("`{text}`: a brace is not closed"))?;
+        let (name, after) =
+            after.split_once('}').ok_or_else(|| format!("`{text}`: a brace is not closed"))?;
         out.push_str(before);
         out.push_str(&std::env::var(name).map_err(|_| format!("`{text}`: the variable {name} is not set"))?);
         rest = after;

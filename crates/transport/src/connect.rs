@@ -40,7 +40,9 @@ pub enum ConnectErrorKind {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The name has no address.
-    #[error("the name {name} has no address ({source})\n  hint: check the spelling, or set HostName in ssh_config")]
+    #[error(
+        "the name {name} has no address ({source})\n  hint: check the spelling, or set HostName in ssh_config"
+    )]
     Name {
         /// The name.
         name: String,
@@ -100,8 +102,10 @@ pub enum ConnectErrorKind {
     #[error(transparent)]
     Authenticate(#[from] AuthenticateError),
     /// The jump host does not connect further.
-    #[error("the jump host {jump} does not connect to {target}: {source}\n  hint: can it reach that address, and does \
-             its sshd_config have AllowTcpForwarding?")]
+    #[error(
+        "the jump host {jump} does not connect to {target}: {source}\n  hint: can it reach that address, and does \
+             its sshd_config have AllowTcpForwarding?"
+    )]
     Jump {
         /// The jump host, `user@host:port`.
         jump: String,
@@ -123,12 +127,17 @@ pub struct Ssh {
 impl Ssh {
     /// Nothing is read or connected to yet.
     pub fn new(options: SshOptions) -> Self {
-        Self { keys: Keys::new(options.passphrase.clone()), options: Arc::new(options), writer: Arc::default() }
+        Self {
+            keys: Keys::new(options.passphrase.clone()),
+            options: Arc::new(options),
+            writer: Arc::default(),
+        }
     }
 
     /// Connects and logs in, through the jump hosts that ssh_config names.
     pub async fn connect(&self, destination: &Destination) -> Result<Connection, ConnectError> {
-        let failed = |through: Option<String>, kind| ConnectError { host: destination.host.clone(), through, kind };
+        let failed =
+            |through: Option<String>, kind| ConnectError { host: destination.host.clone(), through, kind };
         let hops = Surroundings::current()
             .and_then(|surroundings| resolve(destination, &self.options, &surroundings))
             .map_err(|error| failed(None, error.into()))?;
@@ -152,13 +161,18 @@ impl Ssh {
         Ok(Connection::new(hops.swap_remove(last), handles, self.options.clone()))
     }
 
-    async fn hop(&self, hop: &Hop, before: Option<(&Hop, &Handle<Client>)>) -> Result<Handle<Client>, ConnectErrorKind> {
+    async fn hop(
+        &self,
+        hop: &Hop,
+        before: Option<(&Hop, &Handle<Client>)>,
+    ) -> Result<Handle<Client>, ConnectErrorKind> {
         let verifier = Arc::new(Verifier::new(hop, self.writer.clone())?);
         let config = Arc::new(self.config(&verifier));
         let mut handle = match before {
             None => handshake(tcp(hop).await?, hop, config, verifier).await?,
             Some((jump, through)) => {
-                let channel = through.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0);
+                let channel =
+                    through.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0);
                 let refused = |source| ConnectErrorKind::Jump {
                     jump: jump.label(),
                     target: format!("{}:{}", hop.host, hop.port),
@@ -207,10 +221,11 @@ impl Ssh {
 /// Connects to the first address that accepts.
 async fn tcp(hop: &Hop) -> Result<TcpStream, ConnectErrorKind> {
     let no_address = |source| ConnectErrorKind::Name { name: hop.host.clone(), source };
-    let found = tokio::time::timeout(hop.connect_timeout, tokio::net::lookup_host((hop.host.as_str(), hop.port)))
-        .await
-        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver does not answer")))
-        .map_err(no_address)?;
+    let found =
+        tokio::time::timeout(hop.connect_timeout, tokio::net::lookup_host((hop.host.as_str(), hop.port)))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver does not answer")))
+            .map_err(no_address)?;
     let mut error = no_address(io::Error::new(io::ErrorKind::NotFound, "no addresses"));
     for address in found {
         match tcp_to(address, hop.connect_timeout).await {
@@ -250,7 +265,8 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> Result<Handle<Client>, ConnectErrorKind> {
     let refusal = Arc::new(Mutex::new(None));
     let client = Client { verifier, refusal: refusal.clone() };
-    let done = tokio::time::timeout(hop.connect_timeout, client::connect_stream(config, stream, client)).await;
+    let done =
+        tokio::time::timeout(hop.connect_timeout, client::connect_stream(config, stream, client)).await;
     let refused = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (refused, done) {
         (Some(error), _) => Err(ConnectErrorKind::HostKey(error)),

@@ -104,7 +104,8 @@ impl Verifier {
             Some(alias) => (alias.to_lowercase(), alias.clone()),
             None => (known_hosts::host_name(&hop.host, hop.port), hop.host.clone()),
         };
-        let entries = known_hosts::find(&hop.known_hosts, &name).map_err(|(path, source)| failed(&path, source))?;
+        let entries =
+            known_hosts::find(&hop.known_hosts, &name).map_err(|(path, source)| failed(&path, source))?;
         Ok(Self {
             name,
             principal,
@@ -198,7 +199,8 @@ impl Verifier {
     }
 
     fn check_certificate(&self, certificate: &Certificate) -> Result<(), HostKeyError> {
-        let refuse = |reason: &str| HostKeyError::Certificate { name: self.name.clone(), reason: reason.to_owned() };
+        let refuse =
+            |reason: &str| HostKeyError::Certificate { name: self.name.clone(), reason: reason.to_owned() };
         self.check_revoked(&PublicKey::new(certificate.signature_key().clone(), ""))?;
         if certificate.cert_type() != CertType::Host {
             return Err(refuse("it is a user's"));
@@ -214,8 +216,10 @@ impl Verifier {
         if now < certificate.valid_after() || now >= certificate.valid_before() {
             return Err(refuse("it is not in force at this time"));
         }
-        let trusted: Vec<_> =
-            self.with_marker(Marker::CertAuthority).map(|entry| entry.key.fingerprint(HashAlg::Sha256)).collect();
+        let trusted: Vec<_> = self
+            .with_marker(Marker::CertAuthority)
+            .map(|entry| entry.key.fingerprint(HashAlg::Sha256))
+            .collect();
         certificate
             .validate_at(now, &trusted)
             .map_err(|_| refuse("no @cert-authority line of known_hosts is for the authority that signed it"))

@@ -66,7 +66,9 @@ pub(crate) fn find_in(path: &Path, text: &str, name: &str, entries: &mut Vec<Ent
         if marker != Marker::None {
             words.next();
         }
-        let (Some(hosts), Some(kind), Some(blob)) = (words.next(), words.next(), words.next()) else { continue };
+        let (Some(hosts), Some(kind), Some(blob)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
         if !hosts_match(hosts, name) {
             continue;
         }
@@ -87,7 +89,9 @@ fn hosts_match(hosts: &str, name: &str) -> bool {
 
 fn hashed_matches(hashed: &str, name: &str) -> bool {
     let Some((salt, hash)) = hashed.split_once('|') else { return false };
-    let (Ok(salt), Ok(hash)) = (BASE64.decode(salt.as_bytes()), BASE64.decode(hash.as_bytes())) else { return false };
+    let (Ok(salt), Ok(hash)) = (BASE64.decode(salt.as_bytes()), BASE64.decode(hash.as_bytes())) else {
+        return false;
+    };
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
     hmac::verify(&key, name.as_bytes(), &hash).is_ok()
 }

@@ -2,8 +2,13 @@
 
 /// Whether `pattern`, where `*` is any text and `?` any character, matches all of `text`, whatever the case.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-    let text: Vec<char> = text.to_lowercase().chars().collect();
+    matches_exactly(&pattern.to_lowercase(), &text.to_lowercase())
+}
+
+/// Like [`matches`], the case being part of it.
+pub(crate) fn matches_exactly(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);
     // Where to take up again when what follows the latest `*` does not fit.
     let mut retry: Option<(usize, usize)> = None;
@@ -32,12 +37,21 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 
 /// Whether some of `patterns` match and none of those that begin with `!`.
 pub(crate) fn list_matches<'a>(patterns: impl IntoIterator<Item = &'a str>, text: &str) -> bool {
+    list(patterns, |pattern| matches(pattern, text))
+}
+
+/// Like [`list_matches`], the case being part of it.
+pub(crate) fn list_matches_exactly<'a>(patterns: impl IntoIterator<Item = &'a str>, text: &str) -> bool {
+    list(patterns, |pattern| matches_exactly(pattern, text))
+}
+
+fn list<'a>(patterns: impl IntoIterator<Item = &'a str>, matches: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
-            Some(pattern) if matches(pattern, text) => return false,
+            Some(pattern) if matches(pattern) => return false,
             Some(_) => {}
-            None => found |= matches(pattern, text),
+            None => found |= matches(pattern),
         }
     }
     found

@@ -66,8 +66,10 @@ pub enum ExecError {
     #[error("cannot run a program on the node: {0}")]
     Channel(#[from] russh::Error),
     /// The host refuses.
-    #[error("the node refuses to run programs for this user\n  hint: does the key have a forced command, or the user \
-             an unusual shell?")]
+    #[error(
+        "the node refuses to run programs for this user\n  hint: does the key have a forced command, or the user \
+             an unusual shell?"
+    )]
     Refused,
 }
 
@@ -102,7 +104,9 @@ impl Connection {
                 ChannelMsg::Data { data } => output.stdout.extend_from_slice(&data),
                 ChannelMsg::ExtendedData { data, ext: 1 } => output.stderr.extend_from_slice(&data),
                 ChannelMsg::ExitStatus { exit_status } => output.status = Exit::Code(exit_status),
-                ChannelMsg::ExitSignal { signal_name, .. } => output.status = Exit::Signal(format!("{signal_name:?}")),
+                ChannelMsg::ExitSignal { signal_name, .. } => {
+                    output.status = Exit::Signal(format!("{signal_name:?}"))
+                }
                 ChannelMsg::Failure => return Err(ExecError::Refused),
                 _ => {}
             }
@@ -111,7 +115,11 @@ impl Connection {
     }
 
     /// Starts the agent, having uploaded it if it is not there: one channel, and when it is there one round trip.
-    pub async fn start_agent(self, agents: &[AgentBinary], arguments: &[&str]) -> Result<AgentStream, StartError> {
+    pub async fn start_agent(
+        self,
+        agents: &[AgentBinary],
+        arguments: &[&str],
+    ) -> Result<AgentStream, StartError> {
         let is_root = self.hop.user == "root";
         let sudo = if is_root { Sudo::Never } else { self.options.sudo.clone() };
         let directory = match &self.options.agent_directory {
@@ -150,7 +158,9 @@ impl Connection {
                     }
                     ChannelMsg::ExtendedData { data, ext: 1 } => tail.push(&data),
                     ChannelMsg::ExitStatus { exit_status } => ended = Some(Exit::Code(exit_status)),
-                    ChannelMsg::ExitSignal { signal_name, .. } => ended = Some(Exit::Signal(format!("{signal_name:?}"))),
+                    ChannelMsg::ExitSignal { signal_name, .. } => {
+                        ended = Some(Exit::Signal(format!("{signal_name:?}")))
+                    }
                     ChannelMsg::Eof => {
                         whole = true;
                         sender = None;

@@ -142,8 +142,13 @@ pub(crate) struct Query<'a> {
 
 /// Everything in `files` that holds for `query`.
 pub(crate) fn evaluate(files: &[ConfigFile], query: &Query<'_>) -> Result<Settings, ConfigError> {
-    let mut evaluation =
-        Evaluation { query, settings: Settings::default(), host: query.host.to_owned(), last: false, again: false };
+    let mut evaluation = Evaluation {
+        query,
+        settings: Settings::default(),
+        host: query.host.to_owned(),
+        last: false,
+        again: false,
+    };
     evaluation.read_all(files)?;
     if evaluation.again {
         // `Match final`: once more, with the host name that came out.
@@ -175,18 +180,28 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    fn read(&mut self, path: &Path, text: &str, base: &Path, outer: bool, depth: usize) -> Result<(), ConfigError> {
+    fn read(
+        &mut self,
+        path: &Path,
+        text: &str,
+        base: &Path,
+        outer: bool,
+        depth: usize,
+    ) -> Result<(), ConfigError> {
         let mut active = outer;
         for (index, text) in text.lines().enumerate() {
             let mut here = Setting { arguments: Vec::new(), path: path.to_owned(), line: index + 1 };
-            let Some((keyword, arguments)) = split(text).map_err(|message| here.syntax(message))? else { continue };
+            let Some((keyword, arguments)) = split(text).map_err(|message| here.syntax(message))? else {
+                continue;
+            };
             if arguments.is_empty() {
                 return Err(here.syntax(format!("{keyword} has no value")));
             }
             here.arguments = arguments;
             match keyword.as_str() {
                 "host" => {
-                    active = outer && pattern::list_matches(here.arguments.iter().map(String::as_str), &self.host);
+                    active =
+                        outer && pattern::list_matches(here.arguments.iter().map(String::as_str), &self.host);
                 }
                 "match" => active = outer && self.matches(&here)?,
                 "include" if active => self.include(&here, base, depth)?,
@@ -247,7 +262,8 @@ impl Evaluation<'_> {
                     self.last
                 }
                 _ => {
-                    let value = words.next().ok_or_else(|| here.syntax(format!("Match {name} has no value")))?;
+                    let value =
+                        words.next().ok_or_else(|| here.syntax(format!("Match {name} has no value")))?;
                     let host_name;
                     let text = match name.as_str() {
                         "host" => {
@@ -316,7 +332,8 @@ mod tests {
 
     #[test]
     fn lines() {
-        let line = |text| split(text).map(|line| line.map(|(keyword, arguments)| (keyword, arguments.join("|"))));
+        let line =
+            |text| split(text).map(|line| line.map(|(keyword, arguments)| (keyword, arguments.join("|"))));
         assert_eq!(line(" Port = 22 # why"), Ok(Some(("port".into(), "22".into()))));
         assert_eq!(line("Port=22"), Ok(Some(("port".into(), "22".into()))));
         assert_eq!(line(r#"IdentityFile "a b" c#d"#), Ok(Some(("identityfile".into(), "a b|c#d".into()))));

@@ -127,7 +127,11 @@ impl QueueReader {
 }
 
 impl AsyncRead for QueueReader {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             let before = buf.filled().len();
             ready!(Pin::new(&mut self.current).poll_read(cx, buf))?;
@@ -194,7 +198,11 @@ impl AgentStream {
 }
 
 impl AsyncRead for AgentStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.pending).poll_read(cx, buf))?;
         if buf.filled().len() > before {
