@@ -348,7 +348,7 @@ fn write_field(formatter: &mut fmt::Formatter<'_>, name: &str, value: &Value, kn
         ("names" | "argv", _) => Ok(()),
         ("timeout_seconds", value) if *value == 3600 => Ok(()),
         ("returns", value) if *value == json!([0]) => Ok(()),
-        (_, Value::String(text)) if text == known => Ok(()),
+        (_, Value::String(text)) if text.is_empty() || text == known => Ok(()),
         ("access", Value::Object(access)) => {
             access.iter().try_for_each(|(name, value)| write_field(formatter, name, value, known))
         }
