@@ -1,0 +1,386 @@
+//! Applying collections: one path of check, difference and application for every resource, with
+//! guards, retries and notifications around it.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    rc::Rc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use engine_protocol::{
+    Action, Change, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
+    message::End,
+    resource::Timing,
+};
+
+use crate::{
+    journal::Journal,
+    node::Node,
+    overlay::Overlay,
+    provider::{self, Check, Context, Error},
+    reporter::Reporter,
+};
+
+pub mod guards;
+
+/// Name of the cookbook of what is built in, which needs no grants.
+const BUILT_IN: &str = "engine";
+
+/// Immediate notifications that cause one another stop being a chain and are a loop beyond this.
+const DEPTH: usize = 32;
+
+/// Pause between looks at whether to stop while waiting for the next try.
+const SLICE: Duration = Duration::from_millis(100);
+
+struct Entry {
+    resource: Resource,
+    grants: Option<Rc<Grants>>,
+    denied: Option<String>,
+}
+
+struct Pending {
+    target: ResourceId,
+    action: Action,
+    by: ResourceId,
+}
+
+/// One event: its resources so far and what is still to be done at its end.
+pub struct Event {
+    mode: Mode,
+    entries: HashMap<ResourceId, Rc<Entry>>,
+    delayed: Vec<Pending>,
+    overlay: Overlay,
+    journal: Option<Journal>,
+    failed: Option<ResourceId>,
+    changed: bool,
+}
+
+impl Event {
+    /// An event that begins.
+    pub fn new(state_dir: &Path, run: &str, event: &str, mode: Mode) -> Self {
+        Self {
+            mode,
+            entries: HashMap::new(),
+            delayed: Vec::new(),
+            overlay: Overlay::default(),
+            journal: (mode == Mode::Apply).then(|| Journal::new(state_dir, run, event)),
+            failed: None,
+            changed: false,
+        }
+    }
+
+    /// Whether the node may be changed.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether the node was changed since this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+}
+
+/// What converging works with.
+pub struct Converge<'a> {
+    /// The event.
+    pub event: &'a mut Event,
+    /// The node.
+    pub node: &'a mut Node,
+    /// Where outcomes go.
+    pub reporter: &'a mut dyn Reporter,
+    /// Whether to stop before the next resource.
+    pub stopping: &'a dyn Fn() -> bool,
+}
+
+/// How a resource is named in the journal and in reasons: a sensitive one's name may be its command.
+fn shown(resource: &Resource) -> String {
+    if resource.common.sensitive {
+        format!("{} {} (sensitive)", resource.kind, resource.id.0)
+    } else {
+        resource.to_string()
+    }
+}
+
+/// A resource failed and the recipe did not say to go on.
+struct Broken(ResourceId);
+
+impl Converge<'_> {
+    /// Checks and applies a batch, in order.
+    pub fn apply(&mut self, collection: Collection) -> End {
+        let mut grants: HashMap<String, Rc<Grants>> = HashMap::new();
+        for entry in &collection.grants {
+            grants.entry(entry.cookbook.clone()).or_insert_with(|| Rc::new(entry.grants.clone()));
+        }
+        let mut batch = Vec::with_capacity(collection.resources.len());
+        for resource in collection.resources {
+            let grants = grants.get(&resource.origin.cookbook).cloned();
+            let denied = match &grants {
+                _ if resource.origin.cookbook == BUILT_IN => None,
+                Some(grants) => grants.check(&resource).err(),
+                None => Grants::default().check(&resource).err(),
+            };
+            let denied = denied.map(|denied| denied.to_string());
+            let entry = Rc::new(Entry { resource, grants, denied });
+            self.event.entries.insert(entry.resource.id, Rc::clone(&entry));
+            batch.push(entry);
+        }
+        for (index, entry) in batch.iter().enumerate() {
+            if (self.stopping)() {
+                return End::Stopped { remaining: u32::try_from(batch.len() - index).unwrap_or(u32::MAX) };
+            }
+            for action in entry.resource.actions.iter().filter(|action| **action != Action::Nothing) {
+                if let Err(Broken(resource)) = self.run(entry, *action, None, 0) {
+                    return End::Failed { resource };
+                }
+            }
+        }
+        End::Complete
+    }
+
+    /// Runs the delayed notifications, even if a resource failed before, and closes the event.
+    pub fn finish(&mut self) -> End {
+        let mut next = 0;
+        // A delayed notification can cause another, which then runs after all that are known.
+        while next < self.event.delayed.len() {
+            if (self.stopping)() {
+                let remaining = self.event.delayed.len() - next;
+                return End::Stopped { remaining: u32::try_from(remaining).unwrap_or(u32::MAX) };
+            }
+            let Pending { target, action, by } = self.event.delayed[next];
+            next += 1;
+            if let Some(entry) = self.event.entries.get(&target).cloned() {
+                let _ = self.run(&entry, action, Some(by), 0);
+            }
+            if let Some(journal) = self.event.journal.as_mut().filter(|journal| journal.is_open()) {
+                journal.hold(&["notified", &target.0.to_string(), action.name()]);
+            }
+        }
+        let end = match self.event.failed {
+            Some(resource) => End::Failed { resource },
+            None => End::Complete,
+        };
+        if let Some(journal) = self.event.journal.as_mut().filter(|journal| journal.is_open()) {
+            journal.hold(&["finished", if end == End::Complete { "complete" } else { "failed" }]);
+            let _ = journal.write(true);
+        }
+        end
+    }
+
+    fn run(
+        &mut self,
+        entry: &Rc<Entry>,
+        action: Action,
+        by: Option<ResourceId>,
+        depth: usize,
+    ) -> Result<(), Broken> {
+        let resource = &entry.resource;
+        let begin = Instant::now();
+        self.reporter.send(&FromAgent::Started { resource: resource.id });
+        if !matches!(resource.spec, Spec::File(_) | Spec::Directory(_) | Spec::Link(_)) {
+            self.reporter.flush();
+        }
+        let (mut status, mut changes) = match &entry.denied {
+            Some(denied) => (Status::Failed { error: denied.clone(), ignored: false }, Vec::new()),
+            None => self.attempt(entry, action, depth),
+        };
+        if resource.common.sensitive && !changes.is_empty() {
+            changes = vec![Change::Hidden];
+        }
+        let mut immediate = Vec::new();
+        if status == Status::Changed {
+            for notification in &resource.common.notifies {
+                let known = self.event.entries.contains_key(&notification.target);
+                match notification.timing {
+                    Timing::Before => {}
+                    Timing::Immediately if known => immediate.push(notification),
+                    Timing::Immediately | Timing::Delayed => {
+                        self.delay(notification.target, notification.action, resource.id);
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.record(resource, action, &status) {
+            status = Status::Failed { error, ignored: resource.common.ignore_failure };
+            changes.clear();
+            immediate.clear();
+        }
+        let broken = matches!(status, Status::Failed { ignored: false, .. });
+        self.reporter.send(&FromAgent::Outcome(Outcome {
+            resource: resource.id,
+            action,
+            status,
+            changes,
+            notified_by: by,
+            duration_us: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }));
+        if broken {
+            self.event.failed.get_or_insert(resource.id);
+            return Err(Broken(resource.id));
+        }
+        for notification in immediate {
+            self.notify(notification.target, notification.action, resource.id, depth)?;
+        }
+        Ok(())
+    }
+
+    fn notify(
+        &mut self,
+        target: ResourceId,
+        action: Action,
+        by: ResourceId,
+        depth: usize,
+    ) -> Result<(), Broken> {
+        match self.event.entries.get(&target).cloned() {
+            Some(entry) => self.run(&entry, action, Some(by), depth + 1),
+            None => Ok(()),
+        }
+    }
+
+    fn delay(&mut self, target: ResourceId, action: Action, by: ResourceId) {
+        let known = self.event.delayed.iter().any(|known| known.target == target && known.action == action);
+        if !known {
+            self.event.delayed.push(Pending { target, action, by });
+            let name = self.event.entries.get(&target).map(|entry| shown(&entry.resource));
+            if let Some(journal) = &mut self.event.journal {
+                let (target, by) = (target.0.to_string(), by.0.to_string());
+                journal.hold(&["pending", &target, action.name(), &name.unwrap_or_default(), &by]);
+            }
+        }
+    }
+
+    /// Writes changes and failures to the journal.
+    fn record(&mut self, resource: &Resource, action: Action, status: &Status) -> Result<(), String> {
+        let word = match status {
+            Status::Changed => "changed",
+            Status::Failed { .. } => "failed",
+            _ => return Ok(()),
+        };
+        let Some(journal) = &mut self.event.journal else { return Ok(()) };
+        journal.hold(&["outcome", &resource.id.0.to_string(), action.name(), &shown(resource), word]);
+        match journal.write(true) {
+            Err(error) if word == "changed" => Err(format!("it was changed, but {error}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Guards, then tries until one succeeds.
+    fn attempt(&mut self, entry: &Rc<Entry>, action: Action, depth: usize) -> (Status, Vec<Change>) {
+        let common = &entry.resource.common;
+        let ignored = common.ignore_failure;
+        let plain = |status| (status, Vec::new());
+        if depth > DEPTH {
+            let error = format!("more than {DEPTH} notifications cause one another; they form a loop");
+            return plain(Status::Failed { error, ignored });
+        }
+        match guards::evaluate(&entry.resource, &mut self.context(entry)) {
+            guards::Verdict::Go => {}
+            guards::Verdict::Skip(reason) => return plain(Status::Skipped { reason }),
+            guards::Verdict::Unknown(because) => return plain(self.unknown(entry, because)),
+            guards::Verdict::Failed(error) => return plain(Status::Failed { error, ignored }),
+        }
+        let mut told = false;
+        let mut left = if self.event.mode == Mode::Apply { common.retries } else { 0 };
+        loop {
+            let error = match self.once(entry, action, depth, &mut told) {
+                Ok(result) => return result,
+                Err(error) => error,
+            };
+            if left == 0 || !self.pause(Duration::from_secs(common.retry_delay_seconds.into())) {
+                let error = if common.sensitive && error.may_quote() {
+                    "it failed; it is sensitive, so the reason is not shown".to_owned()
+                } else {
+                    error.to_string()
+                };
+                return plain(Status::Failed { error, ignored });
+            }
+            left -= 1;
+        }
+    }
+
+    fn once(
+        &mut self,
+        entry: &Rc<Entry>,
+        action: Action,
+        depth: usize,
+        told: &mut bool,
+    ) -> Result<(Status, Vec<Change>), Error> {
+        let resource = &entry.resource;
+        loop {
+            let difference = match provider::check(resource, action, &mut self.context(entry))? {
+                Check::UpToDate => return Ok((Status::UpToDate, Vec::new())),
+                Check::Skipped(_) if resource.common.sensitive => {
+                    let reason = "what it creates is there".to_owned();
+                    return Ok((Status::Skipped { reason }, Vec::new()));
+                }
+                Check::Skipped(reason) => return Ok((Status::Skipped { reason }, Vec::new())),
+                Check::Unknown(because) => return Ok((self.unknown(entry, because), Vec::new())),
+                Check::Differs(difference) => difference,
+            };
+            let mut before =
+                resource.common.notifies.iter().filter(|told| told.timing == Timing::Before).peekable();
+            if !*told && before.peek().is_some() {
+                *told = true;
+                for notification in before {
+                    let result = self.notify(notification.target, notification.action, resource.id, depth);
+                    if let Err(Broken(failed)) = result {
+                        let error = format!("resource {} failed, which was to act before", failed.0);
+                        let ignored = resource.common.ignore_failure;
+                        return Ok((Status::Failed { error, ignored }, Vec::new()));
+                    }
+                }
+                // What was notified may have changed what was checked.
+                continue;
+            }
+            let mut changes = difference.changes;
+            if self.event.mode == Mode::Plan {
+                self.event.overlay.record(&shown(resource), difference.predictions);
+                return Ok((Status::Changed, changes));
+            }
+            if let Some(journal) = &mut self.event.journal {
+                journal.hold(&["started", &resource.id.0.to_string(), action.name(), &shown(resource)]);
+                if let Err(error) = journal.write(false) {
+                    let ignored = resource.common.ignore_failure;
+                    return Ok((Status::Failed { error: error.to_string(), ignored }, Vec::new()));
+                }
+            }
+            self.reporter.flush();
+            self.event.changed = true;
+            let applied = (difference.apply)(&mut self.context(entry));
+            self.node.forget();
+            changes.extend(applied?);
+            return Ok((Status::Changed, changes));
+        }
+    }
+
+    /// What may change cannot be foreseen, so neither can what depends on it.
+    fn unknown(&mut self, entry: &Rc<Entry>, because: String) -> Status {
+        self.event.overlay.record(&shown(&entry.resource), vec![crate::overlay::Prediction::Anything]);
+        Status::Unknown { because }
+    }
+
+    fn context<'c>(&'c mut self, entry: &'c Rc<Entry>) -> Context<'c> {
+        Context {
+            mode: self.event.mode,
+            grants: entry.grants.as_deref(),
+            node: self.node,
+            overlay: &self.event.overlay,
+            reporter: self.reporter,
+            stopping: self.stopping,
+        }
+    }
+
+    /// Waits for the next try; says no when it is time to stop.
+    fn pause(&mut self, delay: Duration) -> bool {
+        self.reporter.flush();
+        let deadline = Instant::now() + delay;
+        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+            if (self.stopping)() {
+                return false;
+            }
+            thread::sleep(left.min(SLICE));
+        }
+        !(self.stopping)()
+    }
+}

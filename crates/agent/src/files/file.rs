@@ -1,0 +1,125 @@
+//! The provider of regular files.
+
+use engine_protocol::{Action, Resource, resource::FileSpec};
+use rustix::fs::{AtFlags, unlinkat};
+
+use super::{
+    FileError, attributes, diff, failed, split,
+    state::{Body, State, look, parent, wrong_kind},
+    write,
+};
+use crate::{
+    overlay::Prediction,
+    provider::{Check, Context, Error, done, unsupported},
+};
+
+/// Mode of a new file for which the recipe gives none.
+const DEFAULT_MODE: u32 = 0o644;
+
+/// Checks a file.
+pub fn check<'r>(
+    resource: &'r Resource,
+    spec: &'r FileSpec,
+    action: Action,
+    context: &mut Context<'_>,
+) -> Result<Check<'r>, Error> {
+    let state = look(context, &spec.path)?;
+    match (action, &state) {
+        (Action::Create | Action::CreateIfMissing, State::NoParent(_)) if context.opaque().is_some() => {
+            Ok(Check::Unknown(context.opaque().unwrap_or_default()))
+        }
+        (Action::CreateIfMissing, State::File { .. }) => Ok(Check::UpToDate),
+        (Action::Create | Action::CreateIfMissing, State::Absent | State::File { .. }) => {
+            check_create(spec, &state, context)
+        }
+        (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
+        (Action::Delete, State::File { .. }) => {
+            let prediction = Prediction::Path(spec.path.clone(), State::Absent);
+            Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {
+                delete(&spec.path, context)?;
+                Ok(Vec::new())
+            }))
+        }
+        (Action::Create | Action::CreateIfMissing | Action::Delete, _) => {
+            Err(wrong_kind(&spec.path, &state, "file").into())
+        }
+        _ => Err(unsupported(resource, action)),
+    }
+}
+
+fn check_create<'r>(
+    spec: &'r FileSpec,
+    state: &State,
+    context: &mut Context<'_>,
+) -> Result<Check<'r>, Error> {
+    let path = &spec.path;
+    let (present, body, links) = match state {
+        State::File { attributes, body, links } => (Some(attributes), Some(body), *links),
+        _ => (None, None, 0),
+    };
+    let wanted = attributes::wanted(context, path, &spec.access, present, DEFAULT_MODE)?;
+    let content = spec.content.as_ref().map(|content| content.0.as_slice());
+    let mut changes = Vec::new();
+    let rewrite = match (content, body) {
+        (Some(content), Some(body)) if body.equals(path, content)? => false,
+        (Some(content), Some(body)) => {
+            let old = body.read(path, diff::TEXT_BYTES + 1)?;
+            changes.push(diff::change(Some((&old, body.size())), content));
+            true
+        }
+        (None, Some(_)) => false,
+        (content, None) => {
+            changes.push(done("created"));
+            if let Some(content) = content.filter(|content| !content.is_empty()) {
+                changes.push(diff::change(None, content));
+            }
+            true
+        }
+    };
+    changes.extend(attributes::compare(context, &spec.access, present, &wanted));
+    if changes.is_empty() {
+        return Ok(Check::UpToDate);
+    }
+    let new_body = match (content, body) {
+        (Some(content), _) => Body::Bytes(content.into()),
+        (None, Some(body)) => body.clone(),
+        (None, None) => Body::Bytes([].into()),
+    };
+    // Another name of the same file may be one that the grant does not cover, so what has several
+    // is replaced rather than changed in place.
+    let rewrite = rewrite || links > 1;
+    let predicted = State::File { attributes: wanted.clone(), body: new_body.clone(), links: 1 };
+    Ok(Check::differs(changes, vec![Prediction::Path(path.clone(), predicted)], move |context| {
+        let directory = parent(context, path)?
+            .map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
+        if rewrite {
+            let bytes = new_body.read(path, u64::MAX)?;
+            write::replace(&directory, split(path).1, path, &bytes, &wanted)?;
+        } else if let Body::OnDisk(file, _) = &new_body {
+            attributes::set(&**file, path, &wanted)?;
+        } else {
+            set_in_place(context, path, &wanted)?;
+        }
+        Ok(Vec::new())
+    }))
+}
+
+/// Gives the file that is there now its attributes.
+fn set_in_place(
+    context: &mut Context<'_>,
+    path: &str,
+    wanted: &attributes::Attributes,
+) -> Result<(), FileError> {
+    match look(context, path)? {
+        State::File { body: Body::OnDisk(file, _), .. } => attributes::set(&*file, path, wanted),
+        state => Err(wrong_kind(path, &state, "file")),
+    }
+}
+
+/// Deletes a file or link.
+pub(super) fn delete(path: &str, context: &mut Context<'_>) -> Result<(), FileError> {
+    let directory =
+        parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.to_owned(), missing })?;
+    unlinkat(&*directory, split(path).1, AtFlags::empty()).map_err(failed("delete", path))?;
+    write::sync_directory(&*directory, path)
+}

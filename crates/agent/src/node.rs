@@ -1,0 +1,50 @@
+//! What the agent remembers of the node between resources.
+
+use std::{collections::HashMap, os::fd::OwnedFd, path::PathBuf, rc::Rc, time::Duration};
+
+use engine_protocol::Facts;
+
+use crate::{accounts::Accounts, packages::dpkg::Installed};
+
+/// What an operator can set when starting the agent.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the journal and the lock are.
+    pub state_dir: PathBuf,
+    /// How long to wait for the lock of another agent or package manager.
+    pub lock_wait: Duration,
+}
+
+/// Knowledge of the node that is worth keeping while nothing changes.
+#[derive(Debug)]
+pub struct Node {
+    /// Settings of this agent.
+    pub settings: Settings,
+    /// What the node is.
+    pub facts: Facts,
+    /// Users and groups, once read.
+    pub accounts: Option<Accounts>,
+    /// Directories that were reached without following an untrusted link.
+    pub directories: HashMap<(String, String), Rc<OwnedFd>>,
+    /// Installed packages, once read.
+    pub packages: Option<Installed>,
+}
+
+impl Node {
+    /// A node of which nothing is remembered yet.
+    pub fn new(settings: Settings, facts: Facts) -> Self {
+        Self { settings, facts, accounts: None, directories: HashMap::new(), packages: None }
+    }
+
+    /// Forgets what a change could have made wrong.
+    pub fn forget(&mut self) {
+        self.accounts = None;
+        self.directories.clear();
+        self.packages = None;
+    }
+
+    /// Users and groups.
+    pub fn accounts(&mut self) -> &mut Accounts {
+        self.accounts.get_or_insert_with(Accounts::read)
+    }
+}

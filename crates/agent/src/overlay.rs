@@ -1,0 +1,151 @@
+//! Plan mode's picture of what earlier resources would have made of the node.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::files::state::State;
+
+/// What one change would bring about, as far as it can be known.
+#[derive(Debug, Clone)]
+pub enum Prediction {
+    /// A path would be in a state.
+    Path(String, State),
+    /// A user would exist, or not.
+    User(String, bool),
+    /// A group would exist, or not.
+    Group(String, bool),
+    /// A service would be running or stopped, enabled or disabled.
+    Service {
+        /// Name of the service.
+        name: String,
+        /// Whether it would run.
+        active: Option<bool>,
+        /// Whether it would start at boot.
+        enabled: Option<bool>,
+    },
+    /// Packages would be installed, or not.
+    Package(String, bool),
+    /// Something that nobody can foresee.
+    Anything,
+}
+
+/// The predicted state of the node; empty in apply mode.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    paths: BTreeMap<String, State>,
+    users: HashMap<String, bool>,
+    groups: HashMap<String, bool>,
+    services: HashMap<String, (Option<bool>, Option<bool>)>,
+    packages: HashMap<String, bool>,
+    first_change: Option<String>,
+    opaque: Option<String>,
+    new_files: HashSet<String>,
+}
+
+impl Overlay {
+    /// Records that a resource would change and what would come of it.
+    pub fn record(&mut self, resource: &str, predictions: Vec<Prediction>) {
+        self.first_change.get_or_insert_with(|| resource.to_owned());
+        for prediction in predictions {
+            match prediction {
+                Prediction::Path(path, state) => self.record_path(path, state),
+                Prediction::User(name, exists) => {
+                    self.users.insert(name, exists);
+                }
+                Prediction::Group(name, exists) => {
+                    self.groups.insert(name, exists);
+                }
+                Prediction::Service { name, active, enabled } => {
+                    let known = self.services.entry(name).or_default();
+                    *known = (active.or(known.0), enabled.or(known.1));
+                }
+                Prediction::Package(name, installed) => {
+                    self.packages.insert(name, installed);
+                    self.opaque.get_or_insert_with(|| resource.to_owned());
+                }
+                Prediction::Anything => {
+                    self.opaque.get_or_insert_with(|| resource.to_owned());
+                }
+            }
+        }
+    }
+
+    fn record_path(&mut self, path: String, state: State) {
+        if !matches!(state, State::Directory { .. }) {
+            let below = format!("{path}/");
+            self.paths.retain(|known, _| !known.starts_with(&below));
+        }
+        if matches!(state, State::File { .. }) {
+            self.new_files.insert(path.clone());
+        }
+        self.paths.insert(path, state);
+    }
+
+    /// The first resource that would change something.
+    pub fn first_change(&self) -> Option<&str> {
+        self.first_change.as_deref()
+    }
+
+    /// The first resource whose change may have consequences that cannot be foreseen: a package, a
+    /// command.
+    pub fn opaque(&self) -> Option<&str> {
+        self.opaque.as_deref()
+    }
+
+    /// Who could bring a service that does not exist yet.
+    pub fn may_bring_service(&self) -> Option<&str> {
+        self.opaque().or_else(|| if self.new_files.is_empty() { None } else { self.first_change() })
+    }
+
+    /// Whether a user would exist; `None` if no resource changes that.
+    pub fn user(&self, name: &str) -> Option<bool> {
+        self.users.get(name).copied()
+    }
+
+    /// Whether a group would exist; `None` if no resource changes that.
+    pub fn group(&self, name: &str) -> Option<bool> {
+        self.groups.get(name).copied()
+    }
+
+    /// Whether a service would run and would be enabled.
+    pub fn service(&self, name: &str) -> (Option<bool>, Option<bool>) {
+        self.services.get(name).copied().unwrap_or_default()
+    }
+
+    /// Whether a package would be installed; `None` if no resource changes that.
+    pub fn package(&self, name: &str) -> Option<bool> {
+        self.packages.get(name).copied()
+    }
+
+    /// The predicted state of a path; `None` if the node knows better.
+    pub fn path(&self, path: &str) -> Option<State> {
+        if self.paths.is_empty() {
+            return None;
+        }
+        let mut made = false;
+        for end in path.match_indices('/').map(|(index, _)| index).filter(|index| *index > 0).chain([path.len()])
+        {
+            let prefix = &path[..end];
+            let last = end == path.len();
+            match self.paths.get(prefix) {
+                Some(state) if last => return Some(state.clone()),
+                Some(State::Directory { fresh, .. }) => made |= fresh,
+                Some(State::Absent) => return Some(State::NoParent(prefix.to_owned())),
+                Some(State::Link(_)) => return Some(State::Blocked { path: prefix.to_owned(), link: true }),
+                Some(_) => return Some(State::Blocked { path: prefix.to_owned(), link: false }),
+                None if made && last => return Some(State::Absent),
+                None if made => return Some(State::NoParent(prefix.to_owned())),
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Predicted entries right below a directory: name and whether it would be there.
+    pub fn entries(&self, directory: &str) -> impl Iterator<Item = (&str, bool)> {
+        let below = format!("{}/", directory.trim_end_matches('/'));
+        self.paths.iter().filter_map(move |(path, state)| {
+            let name = path.strip_prefix(&below).filter(|name| !name.contains('/'))?;
+            Some((name, !matches!(state, State::Absent)))
+        })
+    }
+}

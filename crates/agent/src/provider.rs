@@ -1,0 +1,153 @@
+//! What all providers have in common: a check that changes nothing and says what is different, and
+//! the step that makes the difference go away.
+
+use engine_protocol::{Action, Change, FromAgent, Grants, Mode, Resource, Spec};
+
+use crate::{
+    accounts::{AccountError, groups, users},
+    command::CommandError,
+    execute::{self, ExecuteError},
+    files::{FileError, directory, file, link},
+    node::Node,
+    overlay::{Overlay, Prediction},
+    packages::{self, PackageError},
+    reporter::Reporter,
+    services::{self, ServiceError},
+};
+
+/// Why a resource could not be checked or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file, directory or link.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A package.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// A service.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// A user or group.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// A command that the recipe wants.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// A program that a provider needs.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// No provider does this.
+    #[error("a {kind} has no action `{action}`")]
+    Unsupported {
+        /// Type of the resource.
+        kind: String,
+        /// The action.
+        action: Action,
+    },
+}
+
+impl Error {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        matches!(self, Error::Command(_) | Error::Execute(_) | Error::Package(_))
+    }
+}
+
+/// Makes the difference; returns changes that are known only afterwards, such as output.
+pub type Apply<'r> = Box<dyn FnOnce(&mut Context<'_>) -> Result<Vec<Change>, Error> + 'r>;
+
+/// What a check found.
+pub enum Check<'r> {
+    /// Nothing is to do.
+    UpToDate,
+    /// The resource itself says no, for example `creates`.
+    Skipped(String),
+    /// It depends on a change that is not made yet; plan mode only.
+    Unknown(String),
+    /// There is a difference.
+    Differs(Difference<'r>),
+}
+
+/// A difference between what is and what is wanted.
+pub struct Difference<'r> {
+    /// What is different.
+    pub changes: Vec<Change>,
+    /// What the node would be like afterwards.
+    pub predictions: Vec<Prediction>,
+    /// Makes the difference go away.
+    pub apply: Apply<'r>,
+}
+
+impl<'r> Check<'r> {
+    /// A difference.
+    pub fn differs(
+        changes: Vec<Change>,
+        predictions: Vec<Prediction>,
+        apply: impl FnOnce(&mut Context<'_>) -> Result<Vec<Change>, Error> + 'r,
+    ) -> Self {
+        Check::Differs(Difference { changes, predictions, apply: Box::new(apply) })
+    }
+}
+
+/// What a provider works with.
+pub struct Context<'a> {
+    /// Whether the node may be changed.
+    pub mode: Mode,
+    /// The grants of the cookbook that declared the resource; `None` for what is built in.
+    pub grants: Option<&'a Grants>,
+    /// The node.
+    pub node: &'a mut Node,
+    /// What earlier resources would have changed; empty in apply mode.
+    pub overlay: &'a Overlay,
+    /// Where progress is told.
+    pub reporter: &'a mut dyn Reporter,
+    /// Whether waiting is in vain because the controller said stop or is gone.
+    pub stopping: &'a dyn Fn() -> bool,
+}
+
+impl Context<'_> {
+    /// Tells that the agent waits for something.
+    pub fn waiting(&mut self, resource: &Resource, message: String) {
+        self.reporter.send(&FromAgent::Waiting { resource: resource.id, message });
+        self.reporter.flush();
+    }
+
+    /// In plan mode, the resource whose unforeseeable change may matter here.
+    pub fn opaque(&self) -> Option<String> {
+        self.overlay.opaque().map(ToOwned::to_owned)
+    }
+}
+
+/// Checks one action of a resource; changes nothing.
+pub fn check<'r>(
+    resource: &'r Resource,
+    action: Action,
+    context: &mut Context<'_>,
+) -> Result<Check<'r>, Error> {
+    match &resource.spec {
+        Spec::File(spec) => file::check(resource, spec, action, context),
+        Spec::Directory(spec) => directory::check(resource, spec, action, context),
+        Spec::Link(spec) => link::check(resource, spec, action, context),
+        Spec::Package(spec) => packages::check(resource, spec, action, context),
+        Spec::PackageUpdate(_) => packages::check_update(resource, action, context),
+        Spec::Service(spec) => services::check(resource, spec, action, context),
+        Spec::User(spec) => users::check(resource, spec, action, context),
+        Spec::Group(spec) => groups::check(resource, spec, action, context),
+        Spec::Execute(spec) => execute::check(resource, spec, action, context),
+    }
+}
+
+/// The error for an action that a resource does not have.
+pub fn unsupported(resource: &Resource, action: Action) -> Error {
+    Error::Unsupported { kind: resource.kind.clone(), action }
+}
+
+/// A property's change.
+pub fn property(name: &str, old: Option<String>, new: Option<String>) -> Change {
+    Change::Property { name: name.to_owned(), old, new }
+}
+
+/// Something done.
+pub fn done(what: &str) -> Change {
+    Change::Done { what: what.to_owned() }
+}

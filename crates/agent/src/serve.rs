@@ -1,0 +1,208 @@
+//! The conversation with the controller.
+
+use std::{
+    io::{Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use engine_protocol::{
+    Collection, FromAgent, Mode, ResourceId, ToAgent, frame,
+    message::End,
+};
+
+use crate::{
+    converge::{Converge, Event},
+    facts,
+    lock::{Lock, LockError, try_lock},
+    node::{Node, Settings},
+    reporter::{Frames, Reporter},
+};
+
+/// What the reading thread knows before the message's turn comes.
+#[derive(Debug, Default)]
+struct Signals {
+    /// The connection is gone.
+    gone: AtomicBool,
+    /// The last event, counted from 1, that the controller stopped.
+    stopped: AtomicU64,
+}
+
+/// Serves one controller until the input ends; says whether it went well.
+pub fn serve(
+    settings: Settings,
+    input: impl Read + Send + 'static,
+    output: impl Write,
+) -> Result<(), String> {
+    let mut frames = Frames::new(output);
+    let facts = facts::collect();
+    frames.send(&FromAgent::Hello {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        facts: Box::new(facts.clone()),
+    });
+    frames.flush();
+    let signals = Arc::new(Signals::default());
+    let messages = listen(input, Arc::clone(&signals));
+    let mut session = Session {
+        node: Node::new(settings, facts),
+        frames,
+        signals,
+        event: None,
+        lock: None,
+        number: 0,
+    };
+    for message in messages {
+        let handled = message.and_then(|message| session.handle(message));
+        session.frames.flush();
+        if let Err(error) = handled {
+            session.frames.send(&FromAgent::Fatal { error: error.clone() });
+            session.frames.flush();
+            return Err(error);
+        }
+        if session.signals.gone.load(Ordering::Acquire) || session.frames.failure().is_some() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads messages in a thread of its own, so that a stop and the end of the connection are seen
+/// while a resource is being applied.
+fn listen(
+    mut input: impl Read + Send + 'static,
+    signals: Arc<Signals>,
+) -> mpsc::Receiver<Result<ToAgent, String>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut events = 0;
+        loop {
+            let message = match read(&mut input) {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                    break;
+                }
+            };
+            match message {
+                ToAgent::Begin { .. } => events += 1,
+                ToAgent::Stop => signals.stopped.store(events, Ordering::Release),
+                _ => {}
+            }
+            if sender.send(Ok(message)).is_err() {
+                break;
+            }
+        }
+        signals.gone.store(true, Ordering::Release);
+    });
+    receiver
+}
+
+fn read(input: &mut impl Read) -> Result<Option<ToAgent>, String> {
+    let mut header = [0; frame::HEADER_BYTES];
+    // Nothing can be said any more over a connection that broke, wherever it did.
+    if input.read_exact(&mut header).is_err() {
+        return Ok(None);
+    }
+    let length = frame::length(header).map_err(|error| error.to_string())?;
+    let mut body = Vec::new();
+    match input.take(length as u64).read_to_end(&mut body) {
+        Ok(count) if count == length => frame::decode(&body).map(Some).map_err(|error| error.to_string()),
+        _ => Ok(None),
+    }
+}
+
+struct Session<W> {
+    node: Node,
+    frames: Frames<W>,
+    signals: Arc<Signals>,
+    event: Option<Event>,
+    lock: Option<Lock>,
+    /// The event's number, counted from 1.
+    number: u64,
+}
+
+impl<W: Write> Session<W> {
+    fn handle(&mut self, message: ToAgent) -> Result<(), String> {
+        match message {
+            ToAgent::Begin { run, event, mode } => {
+                self.number += 1;
+                self.lock = None;
+                self.node.forget();
+                self.event = Some(Event::new(&self.node.settings.state_dir, &run, &event, mode));
+            }
+            ToAgent::Apply(collection) => self.apply(collection)?,
+            ToAgent::Finish => {
+                let end = self.converge(|converge| converge.finish())?;
+                self.lock = None;
+                self.event = None;
+                self.frames.send(&FromAgent::Finished { end });
+            }
+            // The reading thread has seen it already.
+            ToAgent::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, collection: Collection) -> Result<(), String> {
+        let remaining = u32::try_from(collection.resources.len()).unwrap_or(u32::MAX);
+        let first = collection.resources.first().map_or(ResourceId(0), |resource| resource.id);
+        let applying = self.event.as_ref().is_some_and(|event| event.mode() == Mode::Apply);
+        let locked = if applying && self.lock.is_none() { self.take_lock(first) } else { Ok(()) };
+        let end = match locked {
+            Ok(()) => self.converge(|converge| converge.apply(collection))?,
+            Err(LockError::Stopped { .. }) => End::Stopped { remaining },
+            Err(error) => return Err(error.to_string()),
+        };
+        if self.event.as_mut().is_some_and(Event::take_changed) {
+            self.node.facts = facts::collect();
+        }
+        self.frames.send(&FromAgent::Applied { end, facts: Box::new(self.node.facts.clone()) });
+        Ok(())
+    }
+
+    fn converge(&mut self, work: impl FnOnce(&mut Converge<'_>) -> End) -> Result<End, String> {
+        let (signals, number) = (Arc::clone(&self.signals), self.number);
+        let event = self.event.as_mut().ok_or("a batch or a finish came without a begin before it")?;
+        let (node, reporter) = (&mut self.node, &mut self.frames);
+        Ok(work(&mut Converge { event, node, reporter, stopping: &|| stopping(&signals, number) }))
+    }
+
+    fn take_lock(&mut self, resource: ResourceId) -> Result<(), LockError> {
+        let limit = self.node.settings.lock_wait;
+        let deadline = Instant::now() + limit;
+        let mut told = false;
+        loop {
+            let holder = match try_lock(&self.node.settings.state_dir)? {
+                Ok(lock) => {
+                    self.lock = Some(lock);
+                    return Ok(());
+                }
+                Err(holder) => holder,
+            };
+            let seconds = limit.as_secs();
+            if stopping(&self.signals, self.number) {
+                return Err(LockError::Stopped { holder });
+            }
+            if Instant::now() >= deadline {
+                return Err(LockError::Held { holder, seconds });
+            }
+            if !told {
+                let message = format!("{holder}, which is changing this node, for at most {seconds} s");
+                self.frames.send(&FromAgent::Waiting { resource, message });
+                self.frames.flush();
+                told = true;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn stopping(signals: &Signals, number: u64) -> bool {
+    signals.gone.load(Ordering::Acquire) || signals.stopped.load(Ordering::Acquire) >= number.max(1)
+}

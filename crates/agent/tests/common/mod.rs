@@ -1,0 +1,117 @@
+//! Resources and a converging node for tests.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::{path::Path, time::Duration};
+
+use engine_agent::{
+    converge::{Converge, Event},
+    facts,
+    node::{Node, Settings},
+};
+use engine_protocol::{
+    Action, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
+    message::End,
+    resource::{
+        Access, Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec, Notification,
+        Origin, Timing,
+    },
+};
+
+pub fn resource(kind: &str, name: &str, action: Action, spec: Spec) -> Resource {
+    Resource {
+        id: ResourceId(0),
+        kind: kind.into(),
+        name: name.into(),
+        origin: Origin { cookbook: "test".into(), recipe: "default".into() },
+        actions: vec![action],
+        spec,
+        common: Common::default(),
+    }
+}
+
+pub fn file(path: &str, content: &[u8]) -> Resource {
+    let content = Some(Content(content.to_vec()));
+    let spec = FileSpec { path: path.into(), content, access: Access::default() };
+    resource("file", path, Action::Create, Spec::File(spec))
+}
+
+pub fn directory(path: &str) -> Resource {
+    let spec = DirectorySpec { path: path.into(), ..DirectorySpec::default() };
+    resource("directory", path, Action::Create, Spec::Directory(spec))
+}
+
+pub fn link(path: &str, to: &str) -> Resource {
+    let spec = LinkSpec { path: path.into(), to: to.into() };
+    resource("link", path, Action::Create, Spec::Link(spec))
+}
+
+pub fn execute(argv: &[&str]) -> Resource {
+    let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
+    let name = argv.join(" ");
+    resource("execute", &name, Action::Run, Spec::Execute(ExecuteSpec { argv, ..ExecuteSpec::default() }))
+}
+
+pub fn with_action(mut resource: Resource, action: Action) -> Resource {
+    resource.actions = vec![action];
+    resource
+}
+
+pub fn notifying(mut resource: Resource, action: Action, target: u32, timing: Timing) -> Resource {
+    resource.common.notifies.push(Notification { action, target: ResourceId(target), timing });
+    resource
+}
+
+/// Numbers the resources and grants everything below a directory, and any command.
+pub fn collection(mut resources: Vec<Resource>, below: &Path) -> Collection {
+    for (id, resource) in (0..).zip(&mut resources) {
+        resource.id = ResourceId(id);
+    }
+    let grants = Grants {
+        files: vec![format!("{}/**", below.display())],
+        execute: vec![vec!["**".into()]],
+        ..Grants::default()
+    };
+    Collection { resources, grants: vec![CookbookGrants { cookbook: "test".into(), grants }] }
+}
+
+pub struct Ran {
+    pub outcomes: Vec<Outcome>,
+    pub applied: End,
+    pub finished: End,
+}
+
+impl Ran {
+    pub fn statuses(&self) -> Vec<(u32, &'static str)> {
+        self.outcomes.iter().map(|outcome| (outcome.resource.0, word(&outcome.status))).collect()
+    }
+}
+
+pub fn word(status: &Status) -> &'static str {
+    match status {
+        Status::UpToDate => "up to date",
+        Status::Changed => "changed",
+        Status::Skipped { .. } => "skipped",
+        Status::Failed { .. } => "failed",
+        Status::Unknown { .. } => "unknown",
+    }
+}
+
+pub fn converge(mode: Mode, collection: Collection, state_dir: &Path) -> Ran {
+    let settings = Settings { state_dir: state_dir.into(), lock_wait: Duration::from_secs(1) };
+    let mut node = Node::new(settings, facts::collect());
+    let mut event = Event::new(state_dir, "run", "setup", mode);
+    let mut messages: Vec<FromAgent> = Vec::new();
+    let mut converge = Converge {
+        event: &mut event,
+        node: &mut node,
+        reporter: &mut messages,
+        stopping: &|| false,
+    };
+    let applied = converge.apply(collection);
+    let finished = converge.finish();
+    let outcomes = messages
+        .into_iter()
+        .filter_map(|message| if let FromAgent::Outcome(outcome) = message { Some(outcome) } else { None })
+        .collect();
+    Ran { outcomes, applied, finished }
+}

@@ -1,0 +1,168 @@
+//! The built program and its frames.
+
+mod common;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use common::*;
+use engine_protocol::{Collection, FromAgent, Mode, Status, ToAgent, frame, message::End};
+
+struct Agent {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: ChildStdout,
+}
+
+impl Agent {
+    fn start(state_dir: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_engine-agent"))
+            .args(["--lock-wait", "1", "--state-dir"])
+            .arg(state_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take(), child.stdout.take().unwrap());
+        let mut agent = Self { child, input, output };
+        let Some(FromAgent::Hello { facts, .. }) = agent.receive() else { panic!("no hello") };
+        assert!(!facts.hostname.is_empty() && facts.cpu_count > 0 && facts.memory_bytes > 0);
+        agent
+    }
+
+    fn send(&mut self, message: &ToAgent) {
+        self.input.as_mut().unwrap().write_all(&frame::encode(message).unwrap()).unwrap();
+    }
+
+    fn begin(&mut self, mode: Mode, collection: Collection) {
+        self.send(&ToAgent::Begin { run: "run".into(), event: "setup".into(), mode });
+        self.send(&ToAgent::Apply(collection));
+    }
+
+    fn receive(&mut self) -> Option<FromAgent> {
+        let mut header = [0; frame::HEADER_BYTES];
+        self.output.read_exact(&mut header).ok()?;
+        let mut body = vec![0; frame::length(header).unwrap()];
+        self.output.read_exact(&mut body).unwrap();
+        Some(frame::decode(&body).unwrap())
+    }
+
+    fn applied(&mut self) -> (Vec<Status>, End) {
+        let mut statuses = Vec::new();
+        loop {
+            match self.receive().expect("the agent is gone") {
+                FromAgent::Outcome(outcome) => statuses.push(outcome.status),
+                FromAgent::Applied { end, .. } => return (statuses, end),
+                FromAgent::Fatal { error } => panic!("{error}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn wait_for(path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "{} never came", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn slow_batch(root: &Path) -> Collection {
+    let path = |name: &str| root.join(name).display().to_string();
+    let script = format!("touch {}; sleep 0.5; touch {}", path("begun"), path("ended"));
+    collection(vec![execute(&["sh", "-c", &script]), file(&path("after"), b"x")], root)
+}
+
+#[test]
+fn a_stop_ends_the_resource_in_hand_and_tries_no_other() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut agent = Agent::start(state.path());
+    agent.begin(Mode::Apply, slow_batch(root.path()));
+    wait_for(&root.path().join("begun"));
+    agent.send(&ToAgent::Stop);
+    assert_eq!(agent.applied(), (vec![Status::Changed], End::Stopped { remaining: 1 }));
+    assert!(root.path().join("ended").exists() && !root.path().join("after").exists());
+    // The next event is another matter.
+    let resources = vec![file(&root.path().join("after").display().to_string(), b"x")];
+    agent.begin(Mode::Apply, collection(resources, root.path()));
+    assert_eq!(agent.applied(), (vec![Status::Changed], End::Complete));
+}
+
+#[test]
+fn the_end_of_the_connection_ends_the_agent_after_the_resource_in_hand() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut agent = Agent::start(state.path());
+    agent.begin(Mode::Apply, slow_batch(root.path()));
+    wait_for(&root.path().join("begun"));
+    agent.input = None;
+    agent.child.wait().unwrap();
+    assert!(root.path().join("ended").exists() && !root.path().join("after").exists());
+}
+
+#[test]
+fn a_second_agent_waits_and_then_names_the_first() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut first = Agent::start(state.path());
+    let resources = vec![file(&root.path().join("a").display().to_string(), b"a")];
+    first.begin(Mode::Apply, collection(resources.clone(), root.path()));
+    first.applied();
+    let mut second = Agent::start(state.path());
+    second.begin(Mode::Apply, collection(resources.clone(), root.path()));
+    let Some(FromAgent::Waiting { message, .. }) = second.receive() else { panic!("does not wait") };
+    let expected = format!("process {}, run `run`", first.child.id());
+    assert!(message.contains(&expected), "{message}");
+    assert!(matches!(second.receive(), Some(FromAgent::Fatal { .. })));
+    let mut planner = Agent::start(state.path());
+    planner.begin(Mode::Plan, collection(resources, root.path()));
+    assert_eq!(planner.applied(), (vec![Status::UpToDate], End::Complete));
+}
+
+#[test]
+fn nonsense_is_fatal() {
+    let state = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(state.path());
+    agent.input.as_mut().unwrap().write_all(&[0, 0, 0, 1, 99]).unwrap();
+    assert!(matches!(agent.receive(), Some(FromAgent::Fatal { .. })));
+    assert_eq!(agent.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn two_hundred_warm_files_cost_little_and_write_nothing() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let resources: Vec<_> = (0..200)
+        .map(|number| {
+            let path = root.path().join(format!("file-{number}")).display().to_string();
+            file(&path, format!("{number}\n").repeat(100).as_bytes())
+        })
+        .collect();
+    let mut agent = Agent::start(state.path());
+    let ticks = |agent: &Agent| {
+        let text = fs::read_to_string(format!("/proc/{}/schedstat", agent.child.id())).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    agent.begin(Mode::Apply, collection(resources.clone(), root.path()));
+    assert_eq!(agent.applied().1, End::Complete);
+    agent.send(&ToAgent::Finish);
+    assert!(matches!(agent.receive(), Some(FromAgent::Finished { end: End::Complete })));
+    let journal = || {
+        let entries = fs::read_dir(state.path().join("journal")).unwrap();
+        entries.map(|entry| entry.unwrap().metadata().unwrap().modified().unwrap()).collect::<Vec<_>>()
+    };
+    let (before, written) = (ticks(&agent), journal());
+    agent.begin(Mode::Apply, collection(resources, root.path()));
+    let (statuses, end) = agent.applied();
+    assert_eq!(end, End::Complete);
+    assert!(statuses.iter().all(|status| *status == Status::UpToDate));
+    let spent = Duration::from_nanos(ticks(&agent) - before);
+    assert_eq!(journal(), written);
+    println!("200 warm files: {spent:?} of processor time in the applying thread");
+    assert!(spent < Duration::from_millis(100), "{spent:?}");
+}
