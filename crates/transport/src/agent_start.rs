@@ -18,7 +18,7 @@ const SUDO_PROMPT: &str = "engine-sudo-password:";
 /// How much may come before the script speaks: shell start-up files are talkative.
 const NOISE_LIMIT: usize = 64 * 1024;
 /// How long the script may take to say its first word.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 const MARK: &[u8] = b"\nENGINE-";
 
 /// Where agents are kept when they run as root.

@@ -16,7 +16,7 @@ use crate::config::{Hop, IdentityAgent};
 use crate::destination::PassphrasePrompt;
 
 /// The longest wait for an answer to one key. Long, for keys that wait for a touch.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What became of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]

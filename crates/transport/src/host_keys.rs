@@ -139,7 +139,7 @@ impl Verifier {
             return self.check_certificate(certificate);
         }
         let known: Vec<&Entry> = self.with_marker(Marker::None).collect();
-        match self.judge(known.iter().copied(), &key) {
+        match self.judge(&known.iter().copied(), &key) {
             Some(judgement) => return judgement,
             None if self.policy == HostKeyPolicy::Strict => return Err(self.unknown(&key)),
             None => {}
@@ -157,7 +157,7 @@ impl Verifier {
                 Ok(())
             }
             Added::Already(entries) => {
-                self.judge(entries.iter(), &key).unwrap_or_else(|| Err(self.unknown(&key)))
+                self.judge(&entries.iter(), &key).unwrap_or_else(|| Err(self.unknown(&key)))
             }
         }
     }
@@ -165,7 +165,7 @@ impl Verifier {
     /// `None` when there is nothing to compare with.
     fn judge<'a>(
         &self,
-        known: impl Iterator<Item = &'a Entry> + Clone,
+        known: &(impl Iterator<Item = &'a Entry> + Clone),
         key: &PublicKey,
     ) -> Option<Result<(), HostKeyError>> {
         if known.clone().any(|entry| entry.key.key_data() == key.key_data()) {

@@ -6,6 +6,8 @@
 //!
 //! No host key is ever accepted unseen: it is known, or signed by a known authority, or new and recorded on request.
 
+#![allow(clippy::result_large_err, reason = "errors are rare and final here, and say much")]
+
 mod agent_start;
 mod authenticate;
 mod config;

@@ -105,7 +105,7 @@ impl Connection {
                 ChannelMsg::ExtendedData { data, ext: 1 } => output.stderr.extend_from_slice(&data),
                 ChannelMsg::ExitStatus { exit_status } => output.status = Exit::Code(exit_status),
                 ChannelMsg::ExitSignal { signal_name, .. } => {
-                    output.status = Exit::Signal(format!("{signal_name:?}"))
+                    output.status = Exit::Signal(format!("{signal_name:?}"));
                 }
                 ChannelMsg::Failure => return Err(ExecError::Refused),
                 _ => {}
@@ -159,7 +159,7 @@ impl Connection {
                     ChannelMsg::ExtendedData { data, ext: 1 } => tail.push(&data),
                     ChannelMsg::ExitStatus { exit_status } => ended = Some(Exit::Code(exit_status)),
                     ChannelMsg::ExitSignal { signal_name, .. } => {
-                        ended = Some(Exit::Signal(format!("{signal_name:?}")))
+                        ended = Some(Exit::Signal(format!("{signal_name:?}")));
                     }
                     ChannelMsg::Eof => {
                         whole = true;

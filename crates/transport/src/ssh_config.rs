@@ -200,8 +200,11 @@ impl Evaluation<'_> {
             here.arguments = arguments;
             match keyword.as_str() {
                 "host" => {
-                    active =
-                        outer && pattern::list_matches(here.arguments.iter().map(String::as_str), &self.host);
+                    active = outer
+                        && pattern::list_matches_exactly(
+                            here.arguments.iter().map(String::as_str),
+                            &self.host,
+                        );
                 }
                 "match" => active = outer && self.matches(&here)?,
                 "include" if active => self.include(&here, base, depth)?,

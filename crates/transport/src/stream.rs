@@ -52,7 +52,7 @@ pub struct ConnectionLost;
 impl ConnectionLost {
     /// Whether `error` says so.
     pub fn is(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|source| source.is::<Self>())
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 
     pub(crate) fn error() -> io::Error {

@@ -53,7 +53,7 @@ async fn uploaded_once() {
 
     let stream = start(&sshd, echo()).await.unwrap();
     assert!(!stream.uploaded());
-    talk(stream, &vec![b'x'; 300_000][..0]).await;
+    talk(stream, b"").await;
     let after = std::fs::metadata(&file).unwrap();
     let stamps = |m: &std::fs::Metadata| (m.ino(), m.mtime_nsec(), m.ctime_nsec(), m.mtime());
     assert_eq!(stamps(&before), stamps(&after));
@@ -64,7 +64,7 @@ async fn much_data_both_ways() {
     let sshd = Sshd::start();
     // Larger than any window.
     let mut agent = ECHO.to_vec();
-    agent.extend(b"exit\n".iter().chain([b'#'; 5_000_000].iter()));
+    agent.extend(b"exit\n".iter().chain(vec![b'#'; 5_000_000].iter()));
     let stream = start(&sshd, AgentBinary::new(ARCHITECTURE, agent)).await.unwrap();
     let (mut reader, mut writer) = tokio::io::split(stream);
     let sending = tokio::spawn(async move {
