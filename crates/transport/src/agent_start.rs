@@ -17,7 +17,6 @@ pub(crate) const SCRIPT: &str = include_str!("start_agent.sh");
 const SUDO_PROMPT: &str = "engine-sudo-password:";
 /// How much may come before the script speaks: shell start-up files are talkative.
 const NOISE_LIMIT: usize = 64 * 1024;
-/// How long the script may take to say its first word.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 const MARK: &[u8] = b"\nENGINE-";
 

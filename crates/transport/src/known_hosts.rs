@@ -175,10 +175,16 @@ mod tests {
 
     #[test]
     fn hashed_by_openssh() {
-        // From `ssh-keygen -H` over "example.com".
-        let hashed = hash("example.com", b"01234567890123456789");
-        assert!(hosts_match(&hashed, "example.com"));
-        assert!(!hosts_match(&hashed, "example.org"));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("known_hosts");
+        std::fs::write(&path, format!("example.com {KEY}\n[example.com]:2222 {KEY}\n")).unwrap();
+        let output = std::process::Command::new("ssh-keygen").args(["-H", "-f"]).arg(&path).output();
+        assert!(output.expect("install openssh-client").status.success());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("|1|"), "{text}");
+        assert_eq!(markers(&text, "example.com"), [(1, Marker::None)]);
+        assert_eq!(markers(&text, "[example.com]:2222"), [(2, Marker::None)]);
+        assert_eq!(markers(&text, "example.org"), []);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum ConfigError {
         message: String,
     },
     /// A line says something that this crate does not do, and that must not be passed over.
-    #[error("{}:{line}: {what} is not supported\n  hint: connect with other settings for this host, or name another file with --ssh-config", path.display())]
+    #[error("{}:{line}: {what} is not supported\n  hint: give this host settings without it, or have another ssh_config read", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
