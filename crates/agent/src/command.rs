@@ -188,8 +188,7 @@ impl Run {
             }
         };
         let _ = drained.recv_timeout(DRAIN);
-        let bytes: Vec<u8> =
-            std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)).into();
+        let bytes: Vec<u8> = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)).into();
         let output = String::from_utf8_lossy(&bytes).into_owned();
         match status {
             Some(status) => Ok(Finished { status, output }),
@@ -222,11 +221,7 @@ impl Run {
 }
 
 /// Reads to the end in a thread, keeping the last bytes; the channel closes at the end.
-fn collect(
-    mut reader: io::PipeReader,
-    kept: Arc<Mutex<VecDeque<u8>>>,
-    keep: usize,
-) -> mpsc::Receiver<()> {
+fn collect(mut reader: io::PipeReader, kept: Arc<Mutex<VecDeque<u8>>>, keep: usize) -> mpsc::Receiver<()> {
     let (done, drained) = mpsc::channel::<()>();
     thread::spawn(move || {
         let mut buffer = [0; 8192];

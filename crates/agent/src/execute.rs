@@ -22,7 +22,9 @@ pub enum ExecuteError {
     #[error("a command needs at least a program")]
     Empty,
     /// Another user's command.
-    #[error("a command can run as user `{user}` only if the agent runs as root; connect as root or with sudo")]
+    #[error(
+        "a command can run as user `{user}` only if the agent runs as root; connect as root or with sudo"
+    )]
     User {
         /// The user.
         user: String,

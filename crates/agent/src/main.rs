@@ -1,6 +1,10 @@
 //! The agent's program: serves a controller on standard input and output.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the program, unlike the library, speaks to people")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the program, unlike the library, speaks to people"
+)]
 
 use std::{env, path::PathBuf, process::ExitCode, time::Duration};
 

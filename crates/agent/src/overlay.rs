@@ -122,7 +122,8 @@ impl Overlay {
             return None;
         }
         let mut made = false;
-        for end in path.match_indices('/').map(|(index, _)| index).filter(|index| *index > 0).chain([path.len()])
+        for end in
+            path.match_indices('/').map(|(index, _)| index).filter(|index| *index > 0).chain([path.len()])
         {
             let prefix = &path[..end];
             let last = end == path.len();

@@ -11,10 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_protocol::{
-    Collection, FromAgent, Mode, ResourceId, ToAgent, frame,
-    message::End,
-};
+use engine_protocol::{Collection, FromAgent, Mode, ResourceId, ToAgent, frame, message::End};
 
 use crate::{
     converge::{Converge, Event},
@@ -48,14 +45,8 @@ pub fn serve(
     frames.flush();
     let signals = Arc::new(Signals::default());
     let messages = listen(input, Arc::clone(&signals));
-    let mut session = Session {
-        node: Node::new(settings, facts),
-        frames,
-        signals,
-        event: None,
-        lock: None,
-        number: 0,
-    };
+    let mut session =
+        Session { node: Node::new(settings, facts), frames, signals, event: None, lock: None, number: 0 };
     for message in messages {
         let handled = message.and_then(|message| session.handle(message));
         session.frames.flush();
@@ -129,6 +120,10 @@ struct Session<W> {
 
 impl<W: Write> Session<W> {
     fn handle(&mut self, message: ToAgent) -> Result<(), String> {
+        #[allow(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method alone is not general enough"
+        )]
         match message {
             ToAgent::Begin { run, event, mode } => {
                 self.number += 1;

@@ -42,7 +42,8 @@ fn notifications_act_before_and_immediately() {
     let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = |name: &str| root.path().join(name).display().to_string();
     let log = path("log");
-    let say = |word: &str| execute(&["sh", "-c", &format!("echo {word} $(ls {} | wc -l) >> {log}", path("x"))]);
+    let say =
+        |word: &str| execute(&["sh", "-c", &format!("echo {word} $(ls {} | wc -l) >> {log}", path("x"))]);
     let resources = vec![
         with_action(say("first"), Action::Nothing),
         with_action(say("then"), Action::Nothing),
@@ -59,7 +60,10 @@ fn notifications_act_before_and_immediately() {
     assert_eq!(ran.applied, End::Complete);
     assert_eq!(fs::read_to_string(&log).unwrap(), "first 0\nthen 1\nlast 1\n");
     let journal = fs::read_to_string(state.path().join("journal/run.journal")).unwrap();
-    assert!(journal.contains("started\t3\tcreate\t") && journal.ends_with("finished\tcomplete\n"), "{journal}");
+    assert!(
+        journal.contains("started\t3\tcreate\t") && journal.ends_with("finished\tcomplete\n"),
+        "{journal}"
+    );
 }
 
 #[test]

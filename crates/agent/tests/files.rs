@@ -137,7 +137,14 @@ fn step() -> impl Strategy<Value = Step> {
     let mode = proptest::option::of(prop_oneof![Just(0o600u32), Just(0o755), Just(0o2750)]);
     let content = prop_oneof![Just(b"one\n".to_vec()), Just(Vec::new()), Just(b"\0\xff".to_vec())];
     (0u8..4, 0..PATHS.len(), action, any::<bool>(), mode, content).prop_map(
-        |(what, path, action, recursive, mode, content)| Step { what, path, action, recursive, mode, content },
+        |(what, path, action, recursive, mode, content)| Step {
+            what,
+            path,
+            action,
+            recursive,
+            mode,
+            content,
+        },
     )
 }
 
@@ -168,7 +175,8 @@ fn snapshot(root: &Path) -> BTreeMap<String, (u64, i64, i64, i64, i64, u32)> {
         if data.is_dir() {
             left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
-        let times = (data.ino(), data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec(), data.mode());
+        let times =
+            (data.ino(), data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec(), data.mode());
         found.insert(path.display().to_string(), times);
     }
     found

@@ -145,8 +145,12 @@ fn two_hundred_warm_files_cost_little_and_write_nothing() {
         .collect();
     let mut agent = Agent::start(state.path());
     let ticks = |agent: &Agent| {
-        let text = fs::read_to_string(format!("/proc/{}/schedstat", agent.child.id())).unwrap();
-        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+        let threads = fs::read_dir(format!("/proc/{}/task", agent.child.id())).unwrap();
+        let spent = |entry: fs::DirEntry| {
+            let text = fs::read_to_string(entry.path().join("schedstat")).unwrap();
+            text.split(' ').next().unwrap().parse::<u64>().unwrap()
+        };
+        threads.map(|entry| spent(entry.unwrap())).sum::<u64>()
     };
     agent.begin(Mode::Apply, collection(resources.clone(), root.path()));
     assert_eq!(agent.applied().1, End::Complete);
@@ -163,6 +167,9 @@ fn two_hundred_warm_files_cost_little_and_write_nothing() {
     assert!(statuses.iter().all(|status| *status == Status::UpToDate));
     let spent = Duration::from_nanos(ticks(&agent) - before);
     assert_eq!(journal(), written);
-    println!("200 warm files: {spent:?} of processor time in the applying thread");
+    #[allow(clippy::print_stdout, reason = "a measurement is to be seen")]
+    {
+        println!("200 warm files: {spent:?} of processor time");
+    }
     assert!(spent < Duration::from_millis(100), "{spent:?}");
 }

@@ -208,10 +208,10 @@ mod tests {
         let text = "root:x:0:0:root:/root:/bin/bash\n# comment\nbroken:x:a:b:::\n\
                     www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n+nis\n";
         let users = parse_users(text);
-        assert_eq!(users.iter().map(|user| (user.name.as_str(), user.uid)).collect::<Vec<_>>(), [
-            ("root", 0),
-            ("www-data", 33)
-        ]);
+        assert_eq!(
+            users.iter().map(|user| (user.name.as_str(), user.uid)).collect::<Vec<_>>(),
+            [("root", 0), ("www-data", 33)]
+        );
         assert_eq!(users[1].shell, "/usr/sbin/nologin");
     }
 

@@ -61,7 +61,9 @@ fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
                 return Err(Undecided::Unknown(first.to_owned()));
             }
             let finished = Run::new(argv).cwd("/").timeout(TIMEOUT).finish();
-            finished.map(|finished| finished.status.success()).map_err(|error| Undecided::Failed(error.to_string()))
+            finished
+                .map(|finished| finished.status.success())
+                .map_err(|error| Undecided::Failed(error.to_string()))
         }
     }
 }

@@ -11,8 +11,7 @@ use std::{
 
 use engine_protocol::{
     Action, Change, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
-    message::End,
-    resource::Timing,
+    message::End, resource::Timing,
 };
 
 use crate::{

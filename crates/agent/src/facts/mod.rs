@@ -80,7 +80,7 @@ pub fn parse_cpus(list: &str) -> u32 {
     list.trim()
         .split(',')
         .filter_map(|range| match range.split_once('-') {
-            Some((first, last)) => Some(last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)? + 1),
+            Some((low, high)) => Some(high.parse::<u32>().ok()?.checked_sub(low.parse().ok()?)? + 1),
             None => range.parse::<u32>().ok().map(|_| 1),
         })
         .sum()
@@ -126,7 +126,8 @@ fn virtualization() -> String {
     if Path::new("/.dockerenv").exists() {
         return "docker".to_owned();
     }
-    let vendor = format!("{}{}", read("/sys/class/dmi/id/sys_vendor"), read("/sys/class/dmi/id/product_name"));
+    let vendor =
+        format!("{}{}", read("/sys/class/dmi/id/sys_vendor"), read("/sys/class/dmi/id/product_name"));
     let known = [
         ("Amazon EC2", "amazon"),
         ("KVM", "kvm"),
@@ -140,9 +141,9 @@ fn virtualization() -> String {
     if let Some((_, name)) = known.iter().find(|(sign, _)| vendor.contains(sign)) {
         return (*name).to_owned();
     }
-    let hypervisor = read("/proc/cpuinfo").lines().any(|line| {
-        line.starts_with("flags") && line.split_whitespace().any(|flag| flag == "hypervisor")
-    });
+    let hypervisor = read("/proc/cpuinfo")
+        .lines()
+        .any(|line| line.starts_with("flags") && line.split_whitespace().any(|flag| flag == "hypervisor"));
     if hypervisor { "vm-other" } else { "none" }.to_owned()
 }
 

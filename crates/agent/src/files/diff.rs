@@ -36,8 +36,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 }
 
 fn unified(old: &str, new: &str) -> (String, bool) {
-    let diff =
-        TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_lines(old, new);
+    let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_lines(old, new);
     let mut unified = diff.unified_diff().context_radius(3).to_string();
     if unified.len() <= DIFF_BYTES {
         return (unified, false);

@@ -38,7 +38,8 @@ pub fn check<'r>(
         {
             Ok(Check::Unknown(context.opaque().unwrap_or_default()))
         }
-        (Action::CreateIfMissing, State::Directory { .. }) => Ok(Check::UpToDate),
+        (Action::CreateIfMissing, State::Directory { .. })
+        | (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
         (Action::Create, State::Directory { attributes, fresh }) => {
             check_existing(spec, attributes, *fresh, context)
         }
@@ -46,7 +47,6 @@ pub fn check<'r>(
         (Action::Create | Action::CreateIfMissing, State::NoParent(missing)) if spec.recursive => {
             check_new(spec, Some(missing), context)
         }
-        (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
         (Action::Delete, State::Directory { fresh, .. }) => check_delete(spec, *fresh, context),
         (Action::Create | Action::CreateIfMissing | Action::Delete, _) => {
             Err(wrong_kind(&spec.path, &state, "directory").into())
@@ -160,8 +160,8 @@ fn check_delete<'r>(
     }
     let prediction = Prediction::Path(path.clone(), State::Absent);
     Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {
-        let directory = parent(context, path)?
-            .map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
+        let directory =
+            parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
         let name = split(path).1;
         if spec.recursive {
             let handle = open(&*directory, name, path)?;

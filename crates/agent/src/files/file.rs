@@ -28,11 +28,11 @@ pub fn check<'r>(
         (Action::Create | Action::CreateIfMissing, State::NoParent(_)) if context.opaque().is_some() => {
             Ok(Check::Unknown(context.opaque().unwrap_or_default()))
         }
-        (Action::CreateIfMissing, State::File { .. }) => Ok(Check::UpToDate),
+        (Action::CreateIfMissing, State::File { .. })
+        | (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
         (Action::Create | Action::CreateIfMissing, State::Absent | State::File { .. }) => {
             check_create(spec, &state, context)
         }
-        (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
         (Action::Delete, State::File { .. }) => {
             let prediction = Prediction::Path(spec.path.clone(), State::Absent);
             Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {
@@ -58,20 +58,20 @@ fn check_create<'r>(
         _ => (None, None, 0),
     };
     let wanted = attributes::wanted(context, path, &spec.access, present, DEFAULT_MODE)?;
-    let content = spec.content.as_ref().map(|content| content.0.as_slice());
+    let bytes = spec.content.as_ref().map(|bytes| bytes.0.as_slice());
     let mut changes = Vec::new();
-    let rewrite = match (content, body) {
-        (Some(content), Some(body)) if body.equals(path, content)? => false,
-        (Some(content), Some(body)) => {
+    let rewrite = match (bytes, body) {
+        (Some(bytes), Some(body)) if body.equals(path, bytes)? => false,
+        (Some(bytes), Some(body)) => {
             let old = body.read(path, diff::TEXT_BYTES + 1)?;
-            changes.push(diff::change(Some((&old, body.size())), content));
+            changes.push(diff::change(Some((&old, body.size())), bytes));
             true
         }
         (None, Some(_)) => false,
-        (content, None) => {
+        (bytes, None) => {
             changes.push(done("created"));
-            if let Some(content) = content.filter(|content| !content.is_empty()) {
-                changes.push(diff::change(None, content));
+            if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+                changes.push(diff::change(None, bytes));
             }
             true
         }
@@ -80,8 +80,8 @@ fn check_create<'r>(
     if changes.is_empty() {
         return Ok(Check::UpToDate);
     }
-    let new_body = match (content, body) {
-        (Some(content), _) => Body::Bytes(content.into()),
+    let new_body = match (bytes, body) {
+        (Some(bytes), _) => Body::Bytes(bytes.into()),
         (None, Some(body)) => body.clone(),
         (None, None) => Body::Bytes([].into()),
     };
@@ -90,8 +90,8 @@ fn check_create<'r>(
     let rewrite = rewrite || links > 1;
     let predicted = State::File { attributes: wanted.clone(), body: new_body.clone(), links: 1 };
     Ok(Check::differs(changes, vec![Prediction::Path(path.clone(), predicted)], move |context| {
-        let directory = parent(context, path)?
-            .map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
+        let directory =
+            parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
         if rewrite {
             let bytes = new_body.read(path, u64::MAX)?;
             write::replace(&directory, split(path).1, path, &bytes, &wanted)?;

@@ -25,7 +25,9 @@ pub fn check<'r>(
         (Action::Create | Action::CreateIfMissing, State::NoParent(_)) if context.opaque().is_some() => {
             Ok(Check::Unknown(context.opaque().unwrap_or_default()))
         }
-        (Action::CreateIfMissing, State::Link(_)) => Ok(Check::UpToDate),
+        (Action::CreateIfMissing, State::Link(_)) | (Action::Delete, State::Absent | State::NoParent(_)) => {
+            Ok(Check::UpToDate)
+        }
         (Action::Create, State::Link(to)) if *to == spec.to => Ok(Check::UpToDate),
         (Action::Create | Action::CreateIfMissing, State::Absent | State::Link(_)) => {
             let old = if let State::Link(to) = &state { Some(to.clone()) } else { None };
@@ -38,7 +40,6 @@ pub fn check<'r>(
                 Ok(Vec::new())
             }))
         }
-        (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
         (Action::Delete, State::Link(_)) => {
             let prediction = Prediction::Path(path.clone(), State::Absent);
             Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {

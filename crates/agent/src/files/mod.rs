@@ -32,7 +32,9 @@ pub enum FileError {
         link: String,
     },
     /// The path itself is a link.
-    #[error("`{path}` is a symbolic link and is not followed; name its target in the recipe, or delete the link")]
+    #[error(
+        "`{path}` is a symbolic link and is not followed; name its target in the recipe, or delete the link"
+    )]
     IsLink {
         /// The path.
         path: String,
@@ -64,7 +66,9 @@ pub enum FileError {
         missing: String,
     },
     /// A directory that shall be deleted has entries.
-    #[error("the directory `{path}` is not empty (it has `{entry}`); set `recursive` to delete what is in it")]
+    #[error(
+        "the directory `{path}` is not empty (it has `{entry}`); set `recursive` to delete what is in it"
+    )]
     NotEmpty {
         /// The path.
         path: String,
@@ -97,7 +101,9 @@ pub enum FileError {
         name: String,
     },
     /// There is no room.
-    #[error("`{path}` cannot be written because the file system is full or a quota is used up; it is as it was")]
+    #[error(
+        "`{path}` cannot be written because the file system is full or a quota is used up; it is as it was"
+    )]
     Full {
         /// The path.
         path: String,

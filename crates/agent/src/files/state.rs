@@ -83,8 +83,7 @@ impl Body {
                 Ok(bytes[..end].to_vec())
             }
             Body::OnDisk(file, size) => {
-                let system =
-                    |source| FileError::System { what: "read", path: path.to_owned(), source };
+                let system = |source| FileError::System { what: "read", path: path.to_owned(), source };
                 let mut file: File = file.try_clone().map_err(system)?.into();
                 std::io::Seek::rewind(&mut file).map_err(system)?;
                 let length = usize::try_from((*size).min(limit)).unwrap_or(0);
@@ -149,8 +148,8 @@ pub fn look(context: &mut Context<'_>, path: &str) -> Result<State, FileError> {
     Ok(match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let file = openat(&*directory, name, flags, rustix::fs::Mode::empty())
-                .map_err(failed("open", path))?;
+            let file =
+                openat(&*directory, name, flags, rustix::fs::Mode::empty()).map_err(failed("open", path))?;
             let now = fstat(file.as_fd()).map_err(failed("look at", path))?;
             if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
                 return Err(FileError::Changed { path: path.to_owned() });
@@ -176,11 +175,7 @@ pub fn look(context: &mut Context<'_>, path: &str) -> Result<State, FileError> {
 
 /// Owner and mode from what the system says.
 pub fn attributes(stat: &Stat) -> Attributes {
-    Attributes {
-        owner: Owner::Id(stat.st_uid),
-        group: Owner::Id(stat.st_gid),
-        mode: stat.st_mode & 0o7777,
-    }
+    Attributes { owner: Owner::Id(stat.st_uid), group: Owner::Id(stat.st_gid), mode: stat.st_mode & 0o7777 }
 }
 
 #[allow(clippy::useless_conversion, reason = "the type differs between architectures")]

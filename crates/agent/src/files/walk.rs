@@ -62,11 +62,7 @@ fn walk_components(prefix: &str, path: &str, directory: &str) -> Result<Walk, Fi
         shown.push('/');
         shown.push_str(name);
         let within = shown.len() <= prefix.len() && prefix.starts_with(&shown);
-        steps.push_back(Step {
-            name: name.to_owned(),
-            trusted: everywhere || within,
-            shown: shown.clone(),
-        });
+        steps.push_back(Step { name: name.to_owned(), trusted: everywhere || within, shown: shown.clone() });
     }
     let mut current = open_directory(None, "/").map_err(failed("open", "/"))?;
     let mut links = 0;

@@ -31,9 +31,8 @@ pub fn replace(
     attributes: &Attributes,
 ) -> Result<(), FileError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let (temporary, file) = under_random_name(path, |temporary| {
-        openat(directory, temporary, flags, Mode::from_raw_mode(0o600))
-    })?;
+    let (temporary, file) =
+        under_random_name(path, |temporary| openat(directory, temporary, flags, Mode::from_raw_mode(0o600)))?;
     let filled = fill(file, path, content, attributes)
         .and_then(|()| renameat(directory, &temporary, directory, name).map_err(failed("replace", path)));
     if filled.is_err() {
@@ -73,7 +72,7 @@ fn under_random_name<T>(
         getrandom(&mut random, GetRandomFlags::empty()).map_err(failed("name a temporary for", path))?;
         let temporary = format!(".engine-{:016x}", u64::from_ne_bytes(random));
         match make(&temporary) {
-            Ok(made) => return Ok((temporary, made)),
+            Ok(handle) => return Ok((temporary, handle)),
             Err(Errno::EXIST) => {}
             Err(errno) => {
                 last = errno;

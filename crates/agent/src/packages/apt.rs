@@ -74,7 +74,8 @@ pub fn check<'r>(
             }
             let candidates = candidates(&asked)?;
             for name in asked {
-                let candidate = candidates.iter().find(|(known, _)| known == name).map(|(_, version)| version);
+                let candidate =
+                    candidates.iter().find(|(known, _)| known == name).map(|(_, version)| version);
                 let wanted = spec.version.clone().or_else(|| candidate.cloned());
                 let same = installed.version(name).is_some() && installed.version(name) == wanted.as_deref();
                 let kept = installed.version(name).is_some() && wanted.is_none();
@@ -177,7 +178,9 @@ pub fn parse_policy(output: &str) -> Vec<(String, String)> {
     for line in output.lines() {
         if let Some(heading) = line.strip_suffix(':').filter(|line| !line.starts_with(' ')) {
             name = heading;
-        } else if let Some(version) = line.strip_prefix("  Candidate: ").filter(|version| *version != "(none)") {
+        } else if let Some(version) =
+            line.strip_prefix("  Candidate: ").filter(|version| *version != "(none)")
+        {
             candidates.push((name.to_owned(), version.to_owned()));
         }
     }
@@ -215,10 +218,10 @@ pub fn check_update<'r>(
         update(context)?;
     }
     let simulation = Run::new(["apt-get", "-s", "-o", "Debug::NoLocking=1", "upgrade", "--with-new-pkgs"]);
-    let output = simulation.parsed().succeed().map_err(|source| PackageError::Manager {
-        what: "`apt-get -s upgrade`".to_owned(),
-        source,
-    })?;
+    let output = simulation
+        .parsed()
+        .succeed()
+        .map_err(|source| PackageError::Manager { what: "`apt-get -s upgrade`".to_owned(), source })?;
     let changes: Vec<Change> = parse_simulation(&output)
         .into_iter()
         .map(|(name, old, new)| property(&name, old, Some(new)))
@@ -307,10 +310,13 @@ mod tests {
             Inst base-files [12.4+deb12u5] (12.4+deb12u6 Debian:12.6/stable [amd64])\n\
             Inst linux-image-6.1.0-23-amd64 (6.1.99-1 Debian-Security:12/stable-security [amd64])\n\
             Conf base-files (12.4+deb12u6 Debian:12.6/stable [amd64])\n";
-        assert_eq!(parse_simulation(output), [
-            ("base-files".to_owned(), Some("12.4+deb12u5".to_owned()), "12.4+deb12u6".to_owned()),
-            ("linux-image-6.1.0-23-amd64".to_owned(), None, "6.1.99-1".to_owned()),
-        ]);
+        assert_eq!(
+            parse_simulation(output),
+            [
+                ("base-files".to_owned(), Some("12.4+deb12u5".to_owned()), "12.4+deb12u6".to_owned()),
+                ("linux-image-6.1.0-23-amd64".to_owned(), None, "6.1.99-1".to_owned()),
+            ]
+        );
     }
 
     #[test]

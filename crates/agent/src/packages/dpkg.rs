@@ -11,8 +11,7 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 use super::PackageError;
 
 const STATUS: &str = "/var/lib/dpkg/status";
-const LOCKS: [&str; 3] =
-    ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock"];
+const LOCKS: [&str; 3] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock"];
 
 /// The installed packages and their versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -98,7 +98,8 @@ pub fn show(name: &str) -> Result<Unit, ServiceError> {
     let properties = "LoadState,ActiveState,SubState,UnitFileState,Type,Result,NeedDaemonReload";
     let unit = unit_name(name);
     let run = Run::new(["systemctl", "show", "--no-pager", "--property", properties, "--", &unit]);
-    let output = run.timeout(Duration::from_mins(1)).succeed().map_err(|source| failed(name, source, false))?;
+    let output =
+        run.timeout(Duration::from_mins(1)).succeed().map_err(|source| failed(name, source, false))?;
     Ok(parse(&output))
 }
 

@@ -12,8 +12,8 @@ use engine_protocol::{
     Action, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
     message::End,
     resource::{
-        Access, Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec, Notification,
-        Origin, Timing,
+        Access, Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec,
+        Notification, Origin, Timing,
     },
 };
 
@@ -101,12 +101,8 @@ pub fn converge(mode: Mode, collection: Collection, state_dir: &Path) -> Ran {
     let mut node = Node::new(settings, facts::collect());
     let mut event = Event::new(state_dir, "run", "setup", mode);
     let mut messages: Vec<FromAgent> = Vec::new();
-    let mut converge = Converge {
-        event: &mut event,
-        node: &mut node,
-        reporter: &mut messages,
-        stopping: &|| false,
-    };
+    let mut converge =
+        Converge { event: &mut event, node: &mut node, reporter: &mut messages, stopping: &|| false };
     let applied = converge.apply(collection);
     let finished = converge.finish();
     let outcomes = messages
