@@ -145,6 +145,10 @@ impl Converge<'_> {
         while next < self.event.delayed.len() {
             if (self.stopping)() {
                 let remaining = self.event.delayed.len() - next;
+                if let Some(journal) = self.event.journal.as_mut().filter(|journal| journal.is_open()) {
+                    journal.hold(&["finished", "stopped"]);
+                    let _ = journal.write(true);
+                }
                 return End::Stopped { remaining: u32::try_from(remaining).unwrap_or(u32::MAX) };
             }
             let Pending { target, action, by } = self.event.delayed[next];
