@@ -1,7 +1,6 @@
 //! What a recipe is given.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::{
     Error, Facts, Guard, Result, Stack,
@@ -36,12 +35,8 @@ pub struct Context {
     session: Session,
 }
 
-pub(crate) fn from_value<T: DeserializeOwned>(path: &str, value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| invalid_attribute(path, &error))
-}
-
-fn invalid_attribute(path: &str, error: &serde_json::Error) -> Error {
-    Error::new("invalid-attribute", error.to_string()).on(path)
+pub(crate) fn from_text<T: DeserializeOwned>(path: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::new("invalid-attribute", error.to_string()).on(path))
 }
 
 impl Context {
@@ -94,9 +89,7 @@ impl Context {
         match self.session.attribute(path) {
             None => Ok(None),
             Some(text) if text == "null" => Ok(None),
-            Some(text) => {
-                serde_json::from_str(&text).map(Some).map_err(|error| invalid_attribute(path, &error))
-            }
+            Some(text) => from_text(path, &text).map(Some),
         }
     }
 

@@ -74,9 +74,9 @@ macro_rules! setter {
     ($name:ident, Json, $($meta:meta)*) => {
         $(#[$meta])*
         pub fn $name(mut self, value: &(impl serde::Serialize + ?Sized)) -> Self {
-            // By way of a value, so that keys are sorted whatever they were kept in.
-            match serde_json::to_value(value) {
-                Ok(value) => self.$name = Some(value.to_string()),
+            // The engine sorts the keys, so it does not matter what they were kept in.
+            match serde_json::to_string(value) {
+                Ok(text) => self.$name = Some(text),
                 Err(error) => {
                     let error = crate::Error::new("invalid-value", error.to_string());
                     self.common.error = Some(error.on(stringify!($name)));

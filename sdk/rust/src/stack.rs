@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Result, context::from_value, host::Session};
+use crate::{Result, context::from_text, host::Session};
 
 /// The stack as it is at this event; [`Context::stack`](crate::Context::stack) gives it.
 ///
@@ -73,7 +73,8 @@ impl App {
         let found = path.split('.').try_fold(&self.attributes, |value, key| value.get(key));
         match found {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => from_value(path, value.clone()).map(Some),
+            // By way of text, as other attributes come: one deserializer in the component, not two.
+            Some(value) => from_text(path, &value.to_string()).map(Some),
         }
     }
 }
