@@ -22,6 +22,14 @@ pub const GUARDS: &[(&str, &str, ValueType, &str)] = &[
     ),
 ];
 
+/// Words that mean something to WIT.
+const KEYWORDS: &[&str] = &[
+    "as", "async", "bool", "borrow", "char", "constructor", "enum", "error-context", "export", "f32", "f64",
+    "flags", "from", "func", "future", "import", "include", "interface", "list", "map", "option", "own",
+    "package", "record", "resource", "result", "s16", "s32", "s64", "s8", "static", "stream", "string",
+    "tuple", "type", "u16", "u32", "u64", "u8", "use", "variant", "with", "world",
+];
+
 /// File name and content of each generated WIT file.
 pub fn files() -> Vec<(String, String)> {
     capabilities().into_iter().map(|name| (format!("{name}.wit"), interface(name))).collect()
@@ -32,10 +40,15 @@ pub fn kebab(name: &str) -> String {
     name.replace('_', "-")
 }
 
+/// The same, where a definition or a type stands: a keyword needs a sign that it is none.
+fn identifier(name: &str) -> String {
+    let name = kebab(name);
+    if KEYWORDS.contains(&name.as_str()) { format!("%{name}") } else { name }
+}
+
 fn interface(capability: &str) -> String {
     let mut text = format!(
-        "// Written from the resource definitions; `cargo test -p engine-contract` says how to write it anew.\n\
-         package engine:cookbook@{};\n\n\
+        "package engine:cookbook@{};\n\n\
          /// The capability `{capability}`.\ninterface {capability} {{\n",
         crate::WIT_VERSION
     );
@@ -55,19 +68,22 @@ fn interface(capability: &str) -> String {
     for definition in TYPES.iter().filter(|definition| definition.capability == capability) {
         resource(&mut text, definition);
     }
-    text.push_str("}\n");
+    // At the end: comments before `package` are its documentation, which one file alone may have.
+    text.push_str(
+        "}\n\n// Written from the resource definitions; `cargo test -p engine-contract` says how to write it anew.\n",
+    );
     text
 }
 
 fn resource(text: &mut String, definition: &TypeDefinition) {
-    let name = kebab(definition.name);
+    let name = identifier(definition.name);
     let actions: Vec<String> =
         definition.actions.iter().map(|action| format!("`{}`", action.name())).collect();
     let _ = writeln!(text, "\n    /// {}", definition.documentation);
     let _ = writeln!(text, "    ///\n    /// Actions: {}; the first is the default.", actions.join(", "));
     let _ = writeln!(text, "    resource {name} {{");
     let argument = definition.identity.as_ref().map_or_else(String::new, |identity| {
-        format!("{}: {}", kebab(identity.name), value_type(identity.value))
+        format!("{}: {}", identifier(identity.name), value_type(identity.value))
     });
     text.push_str("        /// Declares it here: resources are applied in the order of declaration.\n");
     if let Some(identity) = &definition.identity {
@@ -82,7 +98,7 @@ fn resource(text: &mut String, definition: &TypeDefinition) {
         let _ = writeln!(
             text,
             "        {}: func(value: {}) -> result<_, error>;",
-            kebab(name),
+            identifier(name),
             value_type(*value)
         );
     }

@@ -16,3 +16,8 @@ pub use cache::{Cache, CacheEntry, CacheError, EntryState};
 pub use evaluate::Runtime;
 pub use library::{Cookbook, LibraryError, LoadError};
 pub use limits::EvaluationLimits;
+
+/// BLAKE3 of a component, as 64 hexadecimal digits: the name it has in the cache.
+pub fn digest(component: &[u8]) -> String {
+    blake3::hash(component).to_hex().to_string()
+}

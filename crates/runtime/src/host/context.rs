@@ -146,7 +146,7 @@ fn stack(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     linker.func_wrap("layers", |caller: Caller<'_>, (): ()| {
         Ok((handles::<LayerHandle>(0..caller.data().lock().node.stack.layers.len()),))
     })?;
-    linker.func_wrap("layer", |caller: Caller<'_>, (name,): (String,)| {
+    linker.func_wrap("find-layer", |caller: Caller<'_>, (name,): (String,)| {
         let position = caller.data().lock().node.stack.layers.iter().position(|layer| *layer == name);
         Ok((handles::<LayerHandle>(position).pop(),))
     })?;

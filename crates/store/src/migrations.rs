@@ -1,0 +1,54 @@
+//! The schema, step by step. A step that has been released is never altered.
+
+use rusqlite::Connection;
+
+const STEPS: [&str; 1] = ["
+CREATE TABLE instance (
+    stack      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    PRIMARY KEY (stack, name)
+) STRICT;
+CREATE TABLE run (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    stack      TEXT NOT NULL,
+    event      TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    ended_ms   INTEGER
+) STRICT;
+"];
+
+pub(crate) enum MigrationError {
+    Sqlite(rusqlite::Error),
+    Newer { found: u32, known: u32 },
+}
+
+impl From<rusqlite::Error> for MigrationError {
+    fn from(error: rusqlite::Error) -> Self {
+        MigrationError::Sqlite(error)
+    }
+}
+
+/// Brings the schema up to date in one transaction.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrationError> {
+    let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
+    };
+    if version(connection)? == known {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    if found > known {
+        return Err(MigrationError::Newer { found, known });
+    }
+    for step in &STEPS[found as usize..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}
