@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use engine_protocol::{
-    Action, Collection, Grants, Resource, ResourceId,
+    Action, Collection, Grants, Resource, ResourceId, Spec,
     resource::{Common, CookbookGrants, Guard, Notification, Origin, Timing},
 };
 
@@ -106,7 +106,7 @@ impl Collector {
         if self.entries.len() >= self.limits.resources {
             return Err(ContractError::new(
                 Code::LimitExceeded,
-                format!("a recipe may declare {} resources at the most", self.limits.resources),
+                format!("recipes may declare {} resources at the most", self.limits.resources),
             ));
         }
         let name = match &identity {
@@ -154,6 +154,7 @@ impl Collector {
 
     /// Says what shall be done, in order.
     pub fn actions(&mut self, id: ResourceId, names: &[String]) -> Result<(), ContractError> {
+        self.charge(names.len())?;
         let entry = self.open(id)?;
         if names.is_empty() {
             return Err(entry.error(Code::InvalidValue, "name at least one action").on("action"));
@@ -171,7 +172,11 @@ impl Collector {
         timing: Timing,
         declared_by: ResourceId,
     ) -> Result<(), ContractError> {
-        self.charge(64)?;
+        let name_bytes = |end: &ResourceOrName<'_>| match end {
+            ResourceOrName::Id(_) => 0,
+            ResourceOrName::Name(name) => name.len(),
+        };
+        self.charge(64 + name_bytes(&from) + name_bytes(&to))?;
         let known = match &to {
             ResourceOrName::Id(id) => Some(*id),
             ResourceOrName::Name(_) => None,
@@ -191,16 +196,21 @@ impl Collector {
 
     /// Adds a guard that must hold.
     pub fn only_if(&mut self, id: ResourceId, guard: Guard) -> Result<(), ContractError> {
-        self.charge(64)?;
+        self.charge(guard_bytes(&guard))?;
         self.open(id)?.common.only_if.push(guard);
         Ok(())
     }
 
     /// Adds a guard that must not hold.
     pub fn not_if(&mut self, id: ResourceId, guard: Guard) -> Result<(), ContractError> {
-        self.charge(64)?;
+        self.charge(guard_bytes(&guard))?;
         self.open(id)?.common.not_if.push(guard);
         Ok(())
+    }
+
+    /// Counts a guard that is kept outside of the collector until a resource takes it.
+    pub fn charge_guard(&mut self, guard: &Guard) -> Result<(), ContractError> {
+        self.charge(guard_bytes(guard))
     }
 
     /// Sets one of the properties that all resources have and that are plain values.
@@ -230,20 +240,31 @@ impl Collector {
         grants: &BTreeMap<String, Grants>,
     ) -> Result<Collection, Vec<ContractError>> {
         let mut errors = self.resolve_notifications();
+        let mut loaded = 0;
         let mut resources = Vec::with_capacity(self.entries.len() - self.taken);
         for (index, entry) in self.entries.iter().enumerate().skip(self.taken) {
             let mut lowered = Err(ContractError::new(Code::NotFound, "its cookbook is not there"));
             library.lend(&entry.origin, &mut |sources| lowered = entry.lower(sources));
             match lowered {
-                Ok(spec) => resources.push(Resource {
-                    id: ResourceId(u32::try_from(index).unwrap_or(u32::MAX)),
-                    kind: entry.definition.name.to_owned(),
-                    name: entry.name.clone(),
-                    origin: entry.origin.clone(),
-                    actions: entry.actions.clone(),
-                    spec,
-                    common: entry.common.clone(),
-                }),
+                Ok(spec) => {
+                    // What is read or rendered has not been counted at its declaration.
+                    if let (Spec::File(file), "template" | "cookbook_file") = (&spec, entry.definition.name) {
+                        loaded += file.content.as_ref().map_or(0, |content| content.0.len());
+                    }
+                    if self.payload_bytes.saturating_add(loaded) > self.limits.payload_bytes {
+                        errors.push(too_many_bytes(self.limits).of(entry.to_string()));
+                        return Err(errors);
+                    }
+                    resources.push(Resource {
+                        id: ResourceId(u32::try_from(index).unwrap_or(u32::MAX)),
+                        kind: entry.definition.name.to_owned(),
+                        name: entry.name.clone(),
+                        origin: entry.origin.clone(),
+                        actions: entry.actions.clone(),
+                        spec,
+                        common: entry.common.clone(),
+                    });
+                }
                 Err(error) => errors.push(error.of(entry.to_string())),
             }
         }
@@ -267,6 +288,7 @@ impl Collector {
             return Err(errors);
         }
         self.taken = self.entries.len();
+        self.payload_bytes += loaded;
         let mut cookbooks: Vec<&str> =
             resources.iter().map(|resource| resource.origin.cookbook.as_str()).collect();
         cookbooks.sort_unstable();
@@ -328,10 +350,7 @@ impl Collector {
     fn charge(&mut self, bytes: usize) -> Result<(), ContractError> {
         self.payload_bytes = self.payload_bytes.saturating_add(bytes);
         if self.payload_bytes > self.limits.payload_bytes {
-            return Err(ContractError::new(
-                Code::LimitExceeded,
-                format!("a recipe may declare {} bytes at the most", self.limits.payload_bytes),
-            ));
+            return Err(too_many_bytes(self.limits));
         }
         Ok(())
     }
@@ -355,6 +374,20 @@ impl Collector {
             ));
         }
         Ok(entry)
+    }
+}
+
+fn too_many_bytes(limits: Limits) -> ContractError {
+    ContractError::new(
+        Code::LimitExceeded,
+        format!("recipes may declare {} bytes at the most", limits.payload_bytes),
+    )
+}
+
+fn guard_bytes(guard: &Guard) -> usize {
+    64 + match guard {
+        Guard::PathExists { path } => path.len(),
+        Guard::Command { argv } => argv.iter().map(|argument| argument.len() + 24).sum(),
     }
 }
 

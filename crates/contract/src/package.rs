@@ -165,8 +165,9 @@ pub fn pack(component: &[u8], metadata: &Metadata, bundle: &Bundle) -> Result<Ve
     metadata.validate()?;
     let mut packed = without_sections(component)?;
     let metadata = serde_json::to_vec(metadata)?;
-    append_section(&mut packed, METADATA_SECTION, &metadata);
+    // The metadata comes last and must be there: so a file that was cut anywhere is noticed.
     append_section(&mut packed, BUNDLE_SECTION, &bundle.to_archive()?);
+    append_section(&mut packed, METADATA_SECTION, &metadata);
     read(&packed)?;
     Ok(packed)
 }

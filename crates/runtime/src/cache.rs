@@ -160,7 +160,8 @@ impl Cache {
             let entry = entry.map_err(io)?;
             let file = entry.file_name();
             let Some((component, hash)) = file.to_str().and_then(split_name) else { continue };
-            let status = entry.metadata().map_err(io)?;
+            // Another process may have removed it meanwhile.
+            let Ok(status) = entry.metadata() else { continue };
             entries.push(CacheEntry {
                 component: component.to_owned(),
                 compatible: hash == compatible,
@@ -271,7 +272,7 @@ fn read_or_make_key(directory: &OwnedFd) -> std::io::Result<[u8; 32]> {
     write_file(directory, &temporary, &[&key])?;
     // Whoever links first wins; the others take its key. A damaged key is replaced.
     let linked = rustix::fs::linkat(directory, &temporary, directory, KEY_FILE, AtFlags::empty());
-    if linked.is_err() && read_file(directory, KEY_FILE).is_ok_and(|bytes| bytes.len() != key.len()) {
+    if linked.is_err() && !read_file(directory, KEY_FILE).is_ok_and(|bytes| bytes.len() == key.len()) {
         rustix::fs::renameat(directory, &temporary, directory, KEY_FILE)?;
         return Ok(key);
     }

@@ -18,20 +18,26 @@ use crate::limits::EvaluationLimits;
 /// How often a running recipe looks whether its deadline has passed.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Components that may be live at the same time, included recipes counted.
-const COMPONENTS: u32 = 64;
+/// Evaluations that run at the same time; more wait. The pool has room for all of them and for the
+/// recipes that they include: it is address space, not memory.
+pub(crate) const EVALUATIONS: usize = 32;
+/// Stack that a recipe may use, in bytes.
+pub(crate) const WASM_STACK: usize = 1024 * 1024;
+/// Linear memories of one component; with a WASI adapter it is still one.
+const MEMORIES: u32 = 2;
 /// Core instances, memories and tables of one component; componentize-py makes some fifty.
 const PARTS: u32 = 64;
 
 /// An engine set up for cookbooks.
 pub(crate) fn engine(limits: &EvaluationLimits) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(COMPONENTS)
-        .total_core_instances(COMPONENTS * PARTS)
-        .total_memories(COMPONENTS)
-        .total_tables(COMPONENTS * PARTS)
+    let components = u32::try_from(EVALUATIONS * (limits.include_depth + 1))?;
+    pool.total_component_instances(components)
+        .total_core_instances(components * PARTS)
+        .total_memories(components * MEMORIES)
+        .total_tables(components * PARTS)
         .max_core_instances_per_component(PARTS)
-        .max_memories_per_component(8)
+        .max_memories_per_component(MEMORIES)
         .max_tables_per_component(PARTS)
         .max_component_instance_size(2 * 1024 * 1024)
         .max_core_instance_size(8 * 1024 * 1024)
@@ -44,7 +50,7 @@ pub(crate) fn engine(limits: &EvaluationLimits) -> wasmtime::Result<Engine> {
         .memory_guard_size(64 * 1024)
         .consume_fuel(true)
         .epoch_interruption(true)
-        .max_wasm_stack(1024 * 1024)
+        .max_wasm_stack(WASM_STACK)
         .cranelift_opt_level(OptLevel::Speed)
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false);

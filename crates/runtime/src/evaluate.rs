@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Instant,
 };
 
@@ -29,16 +30,22 @@ use crate::{
     library::{Cookbook, LoadError, load_all},
     limits::EvaluationLimits,
     sandbox::MemoryLimit,
+    turn::{Turn, Turns},
+    visible::visible,
 };
 
 /// The name under which engine itself declares resources.
 const BUILT_IN: &str = "engine";
+
+/// What the host needs of a thread's stack besides the guest's part.
+const HOST_STACK: usize = 3 * 1024 * 1024;
 
 /// Evaluates the cookbooks of one stack.
 pub struct Runtime {
     engine: Engine,
     limits: EvaluationLimits,
     cookbooks: Arc<BTreeMap<String, Cookbook>>,
+    turns: Turns,
     _ticker: Ticker,
 }
 
@@ -51,7 +58,8 @@ impl Runtime {
             details: Vec::new(),
         })?;
         let ticker = Ticker::start(&engine);
-        Ok(Runtime { engine, limits, cookbooks: Arc::new(BTreeMap::new()), _ticker: ticker })
+        let turns = Turns::new(compile::EVALUATIONS);
+        Ok(Runtime { engine, limits, cookbooks: Arc::new(BTreeMap::new()), turns, _ticker: ticker })
     }
 
     /// Loads cookbooks, compiling those that are not in the cache.
@@ -79,6 +87,15 @@ impl Runtime {
         request: EvaluateRequest,
         observer: Box<dyn EvaluationObserver>,
     ) -> Result<Collection, EvaluateFailure> {
+        self.evaluate_in(self.turns.wait_blocking(), request, observer)
+    }
+
+    fn evaluate_in(
+        &self,
+        _turn: Turn,
+        request: EvaluateRequest,
+        observer: Box<dyn EvaluationObserver>,
+    ) -> Result<Collection, EvaluateFailure> {
         let evaluation = Arc::new(Mutex::new(Evaluation::new(
             self.engine.clone(),
             self.limits,
@@ -95,7 +112,7 @@ impl Runtime {
                 Err(error) => {
                     return Err(EvaluateFailure {
                         recipe: Some(recipe.to_string()),
-                        message: error.to_string(),
+                        message: visible(&error.to_string()),
                         details: Vec::new(),
                     });
                 }
@@ -116,10 +133,12 @@ impl Evaluator for Runtime {
             engine: self.engine.clone(),
             limits: self.limits,
             cookbooks: Arc::clone(&self.cookbooks),
+            turns: self.turns.clone(),
             _ticker: Ticker::none(),
         };
         Box::pin(async move {
-            let evaluated = tokio::task::spawn_blocking(move || this.evaluate_blocking(request, observer));
+            let turn = this.turns.clone().wait().await;
+            let evaluated = tokio::task::spawn_blocking(move || this.evaluate_in(turn, request, observer));
             evaluated.await.unwrap_or_else(|error| {
                 Err(EvaluateFailure {
                     recipe: None,
@@ -132,11 +151,11 @@ impl Evaluator for Runtime {
 }
 
 fn failure(recipe: Option<String>, error: &ContractError) -> EvaluateFailure {
-    EvaluateFailure { recipe, message: error.to_string(), details: Vec::new() }
+    EvaluateFailure { recipe, message: visible(&error.to_string()), details: Vec::new() }
 }
 
 fn failures(errors: &[ContractError]) -> EvaluateFailure {
-    let mut messages = errors.iter().map(ToString::to_string);
+    let mut messages = errors.iter().map(|error| visible(&error.to_string()));
     EvaluateFailure {
         recipe: None,
         message: messages.next().unwrap_or_default(),
@@ -229,9 +248,10 @@ impl Evaluation {
         if self.guards.len() >= self.limits.resources {
             return Err(ContractError::new(
                 Code::LimitExceeded,
-                format!("a recipe may make {} guards at the most", self.limits.resources),
+                format!("recipes may make {} guards at the most", self.limits.resources),
             ));
         }
+        self.collector.charge_guard(&guard)?;
         self.guards.push(guard);
         Ok(u32::try_from(self.guards.len() - 1).unwrap_or(u32::MAX))
     }
@@ -318,8 +338,8 @@ impl std::error::Error for Refused {}
 pub(crate) enum RecipeError {
     #[error("recipe `{recipe}`: {message}")]
     Unknown { recipe: String, message: String },
-    #[error("recipe `{recipe}` failed: {error}")]
-    Returned { recipe: String, error: String },
+    #[error("recipe `{recipe}` failed: {}", describe(.error))]
+    Returned { recipe: String, error: WitError },
     #[error("recipe `{recipe}` was ended: {reason}")]
     Ended { recipe: String, reason: String },
 }
@@ -328,36 +348,50 @@ pub(crate) enum RecipeError {
 pub(crate) fn include(
     evaluation: &Arc<Mutex<Evaluation>>,
     name: &str,
-) -> wasmtime::Result<Result<(), ContractError>> {
+) -> wasmtime::Result<Result<(), WitError>> {
     let recipe: RecipeName = match name.parse() {
         Ok(recipe) => recipe,
-        Err(error) => return Ok(Err(ContractError::new(Code::InvalidValue, format!("{error}")))),
+        Err(error) => return Ok(Err(ContractError::new(Code::InvalidValue, format!("{error}")).into())),
     };
-    let depth = {
-        let mut evaluation = evaluation.lock().unwrap_or_else(PoisonError::into_inner);
-        evaluation.depth += 1;
-        (evaluation.depth, evaluation.limits.include_depth)
-    };
-    let result = if depth.0 > depth.1 {
-        Ok(Err(ContractError::new(
-            Code::LimitExceeded,
-            format!("recipes include one another {} deep", depth.1),
-        )))
-    } else {
-        match run(evaluation, &recipe) {
-            Ok(()) => Ok(Ok(())),
-            Err(RecipeError::Unknown { message, .. }) => Ok(Err(ContractError::new(Code::NotFound, message))),
-            // An included recipe that traps ends the one that included it as well.
-            Err(error) => Err(Refused(error.to_string()).into()),
+    let lock = || evaluation.lock().unwrap_or_else(PoisonError::into_inner);
+    let limit = lock().limits.include_depth;
+    if lock().depth >= limit {
+        let message = format!("recipes include one another more than {limit} deep");
+        return Ok(Err(ContractError::new(Code::LimitExceeded, message).into()));
+    }
+    lock().depth += 1;
+    let result = run_on_new_stack(evaluation, &recipe);
+    lock().depth -= 1;
+    match result? {
+        Ok(()) => Ok(Ok(())),
+        Err(RecipeError::Unknown { message, .. }) => {
+            Ok(Err(ContractError::new(Code::NotFound, message).into()))
         }
-    };
-    evaluation.lock().unwrap_or_else(PoisonError::into_inner).depth -= 1;
-    result
+        Err(RecipeError::Returned { error, .. }) => Ok(Err(error)),
+        // An included recipe that traps ends the one that included it as well.
+        Err(error) => Err(Refused(error.to_string()).into()),
+    }
+}
+
+/// Every store may use up [`compile::WASM_STACK`] of the thread it runs on. The including recipe has
+/// had its share, so an included one gets a thread: else both together could end the process.
+fn run_on_new_stack(
+    evaluation: &Arc<Mutex<Evaluation>>,
+    recipe: &RecipeName,
+) -> wasmtime::Result<Result<(), RecipeError>> {
+    thread::scope(|scope| {
+        let run = thread::Builder::new()
+            .name("recipe".to_owned())
+            .stack_size(compile::WASM_STACK + HOST_STACK)
+            .spawn_scoped(scope, || run(evaluation, recipe))?;
+        Ok(run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 fn run(evaluation: &Arc<Mutex<Evaluation>>, recipe: &RecipeName) -> Result<(), RecipeError> {
     let (cookbooks, engine, limits) = {
         let mut evaluation = evaluation.lock().unwrap_or_else(PoisonError::into_inner);
+        find(&evaluation.cookbooks, recipe)?;
         if !evaluation.ran.insert(recipe.clone()) {
             return Ok(());
         }
@@ -386,9 +420,7 @@ fn run(evaluation: &Arc<Mutex<Evaluation>>, recipe: &RecipeName) -> Result<(), R
         instance.get_typed_func(&mut store, cookbook.run).map_err(|error| ended(&error))?;
     match function.call(&mut store, (recipe.recipe.as_str(),)) {
         Ok((Ok(()),)) => Ok(()),
-        Ok((Err(error),)) => {
-            Err(RecipeError::Returned { recipe: recipe.to_string(), error: describe(&error) })
-        }
+        Ok((Err(error),)) => Err(RecipeError::Returned { recipe: recipe.to_string(), error }),
         Err(error) => Err(ended(&error)),
     }
 }

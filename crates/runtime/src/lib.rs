@@ -11,6 +11,8 @@ mod host;
 mod library;
 pub mod limits;
 mod sandbox;
+mod turn;
+mod visible;
 
 pub use cache::{Cache, CacheEntry, CacheError, EntryState};
 pub use evaluate::Runtime;

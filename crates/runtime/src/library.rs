@@ -134,7 +134,7 @@ fn load_file(
     let linker = host::linker(engine, &granted, wasi).map_err(|error| wasmtime_error(&error))?;
     let instance = linker.instantiate_pre(&component).map_err(|error| wasmtime_error(&error))?;
     let run = component
-        .get_export_index(None, &host::interface("recipes"))
+        .get_export_index(None, host::interface("recipes"))
         .and_then(|recipes| component.get_export_index(Some(&recipes), "run"))
         .ok_or(PackageError::NoRecipes)?;
     Ok(Cookbook { package, grants: reference.grants.clone(), digest, instance, run })

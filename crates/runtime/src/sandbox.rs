@@ -63,8 +63,12 @@ impl ResourceLimiter for MemoryLimit {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // It will not grow, so it does not count.
+            return Ok(false);
+        }
         self.used = self.used.saturating_add(desired.saturating_sub(current));
         if self.used > self.memory_bytes {
             bail!("it needs more than {} MiB of memory", self.memory_bytes / 1024 / 1024);

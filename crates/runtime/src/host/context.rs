@@ -14,7 +14,7 @@ use super::{
     Caller, State, interface,
     values::{AppHandle, Fallible, InstanceHandle, LayerHandle, THIS_INSTANCE, WitLevel, fallible},
 };
-use crate::evaluate;
+use crate::{evaluate, visible::visible};
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     facts(&mut linker.instance(&interface("facts"))?)?;
@@ -25,8 +25,11 @@ pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     evaluation(&mut linker.instance(&interface("evaluation"))?)
 }
 
+/// A function of the contract that returns a text of a `T`.
+type TextOf<T> = (&'static str, fn(&T) -> &str);
+
 fn facts(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    let texts: [(&str, fn(&Facts) -> &str); 9] = [
+    let texts: [TextOf<Facts>; 9] = [
         ("hostname", |facts| &facts.hostname),
         ("fqdn", |facts| &facts.fqdn),
         ("platform", |facts| &facts.platform.name),
@@ -159,7 +162,7 @@ fn stack(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
 }
 
 fn instances(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    let texts: [(&str, fn(&InstanceView) -> &str); 3] = [
+    let texts: [TextOf<InstanceView>; 3] = [
         ("[method]instance.name", |instance| &instance.name),
         ("[method]instance.hostname", |instance| &instance.hostname),
         ("[method]instance.address", |instance| &instance.address),
@@ -210,22 +213,11 @@ fn log(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     })
 }
 
-/// A message without control characters: a terminal would obey them.
-fn visible(message: &str) -> String {
-    message
-        .chars()
-        .flat_map(|c| {
-            let escaped = c.is_control() && !matches!(c, '\n' | '\t');
-            escaped.then(|| c.escape_default()).into_iter().flatten().chain((!escaped).then_some(c))
-        })
-        .collect()
-}
-
 fn evaluation(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "include-recipe",
         |caller: Caller<'_>, (name,): (String,)| -> wasmtime::Result<Fallible<()>> {
-            evaluate::include(&caller.data().evaluation, &name).map(fallible)
+            Ok((evaluate::include(&caller.data().evaluation, &name)?,))
         },
     )?;
     linker.func_wrap("checkpoint", |caller: Caller<'_>, (): ()| -> wasmtime::Result<Fallible<()>> {

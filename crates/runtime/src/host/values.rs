@@ -43,6 +43,7 @@ impl From<ContractError> for WitError {
 #[derive(Debug, Clone, Copy, ComponentType, Lower, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "wasmtime makes the values")]
 pub(crate) enum WitTiming {
     #[component(name = "before")]
     Before,
@@ -66,6 +67,7 @@ impl From<WitTiming> for Timing {
 #[derive(Debug, Clone, Copy, ComponentType, Lower, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "wasmtime makes the values")]
 pub(crate) enum WitLevel {
     #[component(name = "debug")]
     Debug,

@@ -15,41 +15,124 @@ type Function = (&'static str, &'static str, &'static str, &'static str, &'stati
 const OWN: &str = "(result (result (own $it) (error $error)))";
 const FUNCTIONS: &[Function] = &[
     ("hostname", "facts", "hostname", "", "(result string)", "i32"),
-    ("attribute-text", "attributes", "text", "(param \"path\" string)",
-     "(result (result (option string) (error $error)))", "i32 i32 i32"),
+    (
+        "attribute-text",
+        "attributes",
+        "text",
+        "(param \"path\" string)",
+        "(result (result (option string) (error $error)))",
+        "i32 i32 i32",
+    ),
     ("log", "log", "write", "(param \"level\" $level) (param \"message\" string)", "", "i32 i32 i32"),
     ("include-recipe", "evaluation", "include-recipe", "(param \"name\" string)", FALLIBLE, "i32 i32 i32"),
     ("checkpoint", "evaluation", "checkpoint", "", FALLIBLE, "i32"),
-    ("action", "common", "[method]declaration.action",
-     "(param \"self\" (borrow $declaration)) (param \"actions\" (list string))", FALLIBLE, "i32 i32 i32 i32"),
-    ("notifies", "common", "[method]declaration.notifies-named",
-     "(param \"self\" (borrow $declaration)) (param \"action\" string) (param \"target\" string) (param \"timing\" $timing)",
-     FALLIBLE, "i32 i32 i32 i32 i32 i32 i32"),
-    ("only-if", "common", "[method]declaration.only-if",
-     "(param \"self\" (borrow $declaration)) (param \"guard\" (borrow $guard))", FALLIBLE, "i32 i32 i32"),
-    ("exists", "files", "exists", "(param \"path\" string)", "(result (result (own $guard) (error $error)))",
-     "i32 i32 i32"),
+    (
+        "action",
+        "common",
+        "[method]declaration.action",
+        "(param \"self\" (borrow $declaration)) (param \"actions\" (list string))",
+        FALLIBLE,
+        "i32 i32 i32 i32",
+    ),
+    (
+        "notifies",
+        "common",
+        "[method]declaration.notifies-named",
+        "(param \"self\" (borrow $declaration)) (param \"action\" string) (param \"target\" string) (param \"timing\" $timing)",
+        FALLIBLE,
+        "i32 i32 i32 i32 i32 i32 i32",
+    ),
+    (
+        "only-if",
+        "common",
+        "[method]declaration.only-if",
+        "(param \"self\" (borrow $declaration)) (param \"guard\" (borrow $guard))",
+        FALLIBLE,
+        "i32 i32 i32",
+    ),
+    (
+        "exists",
+        "files",
+        "exists",
+        "(param \"path\" string)",
+        "(result (result (own $guard) (error $error)))",
+        "i32 i32 i32",
+    ),
     ("file.declare", "files", "[static]file.declare", "(param \"path\" string)", OWN, "i32 i32 i32"),
-    ("file.declaration", "files", "[method]file.declaration", "(param \"self\" (borrow $it))",
-     "(result (own $declaration))", "i32) (result i32"),
-    ("file.content", "files", "[method]file.content", "(param \"self\" (borrow $it)) (param \"value\" string)",
-     FALLIBLE, "i32 i32 i32 i32"),
-    ("file.mode", "files", "[method]file.mode", "(param \"self\" (borrow $it)) (param \"value\" string)",
-     FALLIBLE, "i32 i32 i32 i32"),
+    (
+        "file.declaration",
+        "files",
+        "[method]file.declaration",
+        "(param \"self\" (borrow $it))",
+        "(result (own $declaration))",
+        "i32) (result i32",
+    ),
+    (
+        "file.content",
+        "files",
+        "[method]file.content",
+        "(param \"self\" (borrow $it)) (param \"value\" string)",
+        FALLIBLE,
+        "i32 i32 i32 i32",
+    ),
+    (
+        "file.mode",
+        "files",
+        "[method]file.mode",
+        "(param \"self\" (borrow $it)) (param \"value\" string)",
+        FALLIBLE,
+        "i32 i32 i32 i32",
+    ),
     ("template.declare", "files", "[static]template.declare", "(param \"path\" string)", OWN, "i32 i32 i32"),
-    ("template.source", "files", "[method]template.source",
-     "(param \"self\" (borrow $it)) (param \"value\" string)", FALLIBLE, "i32 i32 i32 i32"),
-    ("template.variables", "files", "[method]template.variables",
-     "(param \"self\" (borrow $it)) (param \"value\" string)", FALLIBLE, "i32 i32 i32 i32"),
-    ("cookbook-file.declare", "files", "[static]cookbook-file.declare", "(param \"path\" string)", OWN,
-     "i32 i32 i32"),
-    ("cookbook-file.source", "files", "[method]cookbook-file.source",
-     "(param \"self\" (borrow $it)) (param \"value\" string)", FALLIBLE, "i32 i32 i32 i32"),
+    (
+        "template.source",
+        "files",
+        "[method]template.source",
+        "(param \"self\" (borrow $it)) (param \"value\" string)",
+        FALLIBLE,
+        "i32 i32 i32 i32",
+    ),
+    (
+        "template.variables",
+        "files",
+        "[method]template.variables",
+        "(param \"self\" (borrow $it)) (param \"value\" string)",
+        FALLIBLE,
+        "i32 i32 i32 i32",
+    ),
+    (
+        "cookbook-file.declare",
+        "files",
+        "[static]cookbook-file.declare",
+        "(param \"path\" string)",
+        OWN,
+        "i32 i32 i32",
+    ),
+    (
+        "cookbook-file.source",
+        "files",
+        "[method]cookbook-file.source",
+        "(param \"self\" (borrow $it)) (param \"value\" string)",
+        FALLIBLE,
+        "i32 i32 i32 i32",
+    ),
     ("service.declare", "services", "[static]service.declare", "(param \"name\" string)", OWN, "i32 i32 i32"),
-    ("service.declaration", "services", "[method]service.declaration", "(param \"self\" (borrow $it))",
-     "(result (own $declaration))", "i32) (result i32"),
-    ("succeeds", "execute", "succeeds", "(param \"argv\" (list string))",
-     "(result (result (own $guard) (error $error)))", "i32 i32 i32"),
+    (
+        "service.declaration",
+        "services",
+        "[method]service.declaration",
+        "(param \"self\" (borrow $it))",
+        "(result (own $declaration))",
+        "i32) (result i32",
+    ),
+    (
+        "succeeds",
+        "execute",
+        "succeeds",
+        "(param \"argv\" (list string))",
+        "(result (result (own $guard) (error $error)))",
+        "i32 i32 i32",
+    ),
 ];
 
 const ERROR: &str = r#"(type $e (record (field "code" string) (field "resource" string) (field "property" string) (field "message" string)))
@@ -57,11 +140,14 @@ const ERROR: &str = r#"(type $e (record (field "code" string) (field "resource" 
 
 /// All words of the text that begin with `$`.
 fn identifiers(text: &str) -> BTreeSet<&str> {
-    text.split(|c: char| c.is_whitespace() || "()".contains(c)).filter_map(|word| word.strip_prefix('$')).collect()
+    text.split(|c: char| c.is_whitespace() || "()".contains(c))
+        .filter_map(|word| word.strip_prefix('$'))
+        .collect()
 }
 
 pub fn text(guest: &Guest) -> String {
-    let code: String = guest.recipes.iter().map(|(_, body)| body.as_str()).chain([guest.raw.as_str()]).collect();
+    let code: String =
+        guest.recipes.iter().map(|(_, body)| body.as_str()).chain([guest.raw.as_str()]).collect();
     let words = identifiers(&code);
     let used: Vec<&Function> = FUNCTIONS.iter().filter(|(id, ..)| words.contains(id)).collect();
     let version = engine_contract::WIT_VERSION;
@@ -76,8 +162,9 @@ pub fn text(guest: &Guest) -> String {
     core(&mut text, guest, &used);
     let _ = writeln!(
         text,
-        r#"(func $run (param "recipe" string) (result (result (error $error)))
-          (canon lift (core func $main "run") (memory $libc "memory") (realloc (func $libc "realloc"))))
+        r#"(alias core export $main "run" (core func $main-run))
+        (func $run (param "recipe" string) (result (result (error $error)))
+          (canon lift (core func $main-run) (memory $memory) (realloc $realloc)))
         (instance $recipes (export "error" (type $error)) (export "run" (func $run)))
         (export "engine:cookbook/recipes@{version}" (instance $recipes)))"#
     );
@@ -86,7 +173,8 @@ pub fn text(guest: &Guest) -> String {
 
 fn import(text: &mut String, interface: &str, used: &[&Function]) {
     let version = engine_contract::WIT_VERSION;
-    let _ = writeln!(text, "(import \"engine:cookbook/{interface}@{version}\" (instance ${interface} {ERROR}");
+    let _ =
+        writeln!(text, "(import \"engine:cookbook/{interface}@{version}\" (instance ${interface} {ERROR}");
     if interface == "common" {
         text.push_str(
             r#"(export "guard" (type $guard (sub resource))) (export "declaration" (type $declaration (sub resource)))
@@ -159,9 +247,17 @@ fn core(text: &mut String, guest: &Guest, used: &[&Function]) {
         );
     }
     text.push_str("unreachable))\n");
-    let memory = "(memory $libc \"memory\") (realloc (func $libc \"realloc\"))";
+    text.push_str(
+        r#"(alias core export $libc "memory" (core memory $memory))
+        (alias core export $libc "realloc" (core func $realloc))
+        "#,
+    );
     for (id, interface, name, ..) in used {
-        let _ = writeln!(text, "(core func $low-{id} (canon lower (func ${interface} \"{name}\") {memory}))");
+        let _ = writeln!(text, "(alias export ${interface} \"{name}\" (func $up-{id}))");
+        let _ = writeln!(
+            text,
+            "(core func $low-{id} (canon lower (func $up-{id}) (memory $memory) (realloc $realloc)))"
+        );
     }
     text.push_str("(core instance $host");
     for (id, ..) in used {

@@ -81,7 +81,10 @@ impl Guest {
 
     /// Logs what a function returned as a text at an address.
     pub fn log_at(address: usize) -> String {
-        format!("(call $log (i32.const 1) (i32.load (i32.const {address})) (i32.load (i32.const {})))", address + 4)
+        format!(
+            "(call $log (i32.const 1) (i32.load (i32.const {address})) (i32.load (i32.const {})))",
+            address + 4
+        )
     }
 
     pub fn include(&mut self, recipe: &str) -> String {
@@ -150,9 +153,7 @@ impl Guest {
 
 /// A call that ends the recipe with the error it returns.
 pub fn attempt(function: &str, arguments: &str) -> String {
-    format!(
-        "(call ${function} {arguments} {RET}) (if (i32.load8_u {RET}) (then (return {RET})))\n"
-    )
+    format!("(call ${function} {arguments} {RET}) (if (i32.load8_u {RET}) (then (return {RET})))\n")
 }
 
 pub fn files(patterns: &[&str]) -> Grants {
@@ -208,7 +209,11 @@ impl Kitchen {
         self.evaluate_with(run_list, &Observed::default())
     }
 
-    pub fn evaluate_with(&self, run_list: &[&str], observed: &Observed) -> Result<Collection, EvaluateFailure> {
+    pub fn evaluate_with(
+        &self,
+        run_list: &[&str],
+        observed: &Observed,
+    ) -> Result<Collection, EvaluateFailure> {
         self.runtime.evaluate_blocking(request(run_list), Box::new(observed.clone()))
     }
 }

@@ -1,0 +1,68 @@
+//! Builds the agent that the binary carries: static, small, one for each architecture whose
+//! standard library this toolchain has.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Architecture as `uname -m` says it, target, linker to use instead of the default.
+const AGENTS: [(&str, &str, Option<&str>); 2] = [
+    ("x86_64", "x86_64-unknown-linux-gnu", None),
+    ("aarch64", "aarch64-unknown-linux-musl", Some("rust-lld")),
+];
+
+fn main() {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
+    for path in ["crates/agent", "crates/protocol", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    let mut table = String::from("&[\n");
+    for (architecture, target, linker) in AGENTS {
+        if !has_standard_library(target) {
+            assert!(architecture != "x86_64", "the standard library for {target} is missing");
+            continue;
+        }
+        let binary = build(&root, &out, target, linker);
+        let carried = out.join(format!("agent-{architecture}"));
+        fs::copy(&binary, &carried).expect("the agent can be copied");
+        table.push_str(&format!(
+            "    ({architecture:?}, include_bytes!({:?})),\n",
+            carried.display().to_string()
+        ));
+    }
+    table.push_str("]\n");
+    fs::write(out.join("agents.rs"), table).expect("the output directory can be written to");
+}
+
+fn has_standard_library(target: &str) -> bool {
+    let rustc = env::var_os("RUSTC").expect("cargo sets it");
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output().expect("rustc runs");
+    let sysroot = String::from_utf8(output.stdout).expect("the sysroot is a path");
+    Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir()
+}
+
+fn build(root: &Path, out: &Path, target: &str, linker: Option<&str>) -> PathBuf {
+    let target_directory = out.join("agent-target");
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets it"));
+    cargo
+        .current_dir(root)
+        .args(["build", "--package", "engine-agent", "--bin", "engine-agent", "--profile", "agent"])
+        .args(["--target", target, "--target-dir"])
+        .arg(&target_directory)
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET")
+        // Not the wrapper that clippy puts in rustc's place.
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("RUSTC_WRAPPER");
+    if let Some(linker) = linker {
+        let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
+        cargo.env(variable, linker);
+    }
+    let status = cargo.status().expect("cargo runs");
+    assert!(status.success(), "the agent for {target} does not build");
+    target_directory.join(target).join("agent/engine-agent")
+}

@@ -1,0 +1,262 @@
+//! The command line: what can be asked for, with help and examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine_model::{LifecycleEvent, Name};
+
+/// Configures the servers of a stack: its layers, its instances, its lifecycle.
+#[derive(Debug, Parser)]
+#[command(name = "engine", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Examples:
+  engine plan setup --stack demo          what setup would change, host by host
+  engine run setup --stack demo           set all instances up
+  engine run configure --stack demo       let the online instances react to one another
+  engine run deploy --stack demo --layer app
+
+Exit status: 0 all went well; 1 something failed, the summary says on which host;
+2 the command line or a file makes no sense; 130 stopped by Ctrl-C.")]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) global: GlobalOptions,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalOptions {
+    /// When to use colour; NO_COLOR is respected
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+
+    /// Where compiled cookbooks are kept [default: the user's cache directory]
+    #[arg(long, global = true, env = "ENGINE_CACHE_DIR", value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a lifecycle event on a stack
+    #[command(after_help = "Examples:
+  engine run setup --stack demo
+  engine run setup --stack demo --instance app-2
+  engine run configure --stack demo --json > run.jsonl
+  engine run deploy --stack stacks/demo.toml --layer app --parallel 2")]
+    Run(RunArguments),
+
+    /// Show what a lifecycle event would change, without changing anything
+    #[command(after_help = "Examples:
+  engine plan setup --stack demo
+  engine plan configure --stack demo -v")]
+    Plan(RunArguments),
+
+    /// Look at stack files
+    #[command(subcommand)]
+    Stack(StackCommand),
+
+    /// Look at the instances of a stack
+    #[command(subcommand)]
+    Instance(InstanceCommand),
+
+    /// Build and inspect cookbooks
+    #[command(subcommand)]
+    Cookbook(CookbookCommand),
+
+    /// Look after the cache of compiled cookbooks
+    #[command(subcommand)]
+    Cache(CacheCommand),
+
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:
+  engine completions bash > /etc/bash_completion.d/engine")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+
+    /// Write man pages into a directory
+    Man {
+        /// The directory; it is made if it is missing
+        directory: PathBuf,
+    },
+}
+
+/// A lifecycle event on a stack.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// setup, configure, deploy, undeploy or shutdown
+    #[arg(value_parser = event_parser())]
+    pub(crate) event: LifecycleEvent,
+
+    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
+    #[arg(long, short, value_name = "STACK")]
+    pub(crate) stack: String,
+
+    /// Only instances of this layer; may be repeated
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Vec<Name>,
+
+    /// Only this instance; may be repeated
+    #[arg(long, value_name = "INSTANCE")]
+    pub(crate) instance: Vec<Name>,
+
+    /// How many instances to work on at the same time
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) parallel: u16,
+
+    /// One JSON object a line for everything that happens, instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show every resource, those that are up to date as well
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// ssh_config to read instead of the stack's, the user's and the system's
+    #[arg(long, short = 'F', value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+
+    /// Ask for the password that sudo wants
+    #[arg(long)]
+    pub(crate) ask_sudo_password: bool,
+
+    /// File with the live state [default: .engine/state.db next to the stacks]
+    #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Limits of evaluation.
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+}
+
+/// How much a recipe may use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits of each recipe")]
+pub(crate) struct LimitArguments {
+    /// Instructions, in millions
+    #[arg(long, value_name = "MILLIONS", default_value_t = 5_000, hide_short_help = true)]
+    pub(crate) limit_fuel: u64,
+    /// Seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, hide_short_help = true)]
+    pub(crate) limit_time: u64,
+    /// Memory, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256, hide_short_help = true)]
+    pub(crate) limit_memory: usize,
+    /// Elements of a table
+    #[arg(long, value_name = "N", default_value_t = 40_000, hide_short_help = true)]
+    pub(crate) limit_table: usize,
+    /// Resources an event may declare on an instance
+    #[arg(long, value_name = "N", default_value_t = 20_000, hide_short_help = true)]
+    pub(crate) limit_resources: usize,
+    /// What they may contain, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, hide_short_help = true)]
+    pub(crate) limit_payload: usize,
+}
+
+fn event_parser() -> impl clap::builder::TypedValueParser<Value = LifecycleEvent> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(LifecycleEvent::ALL.map(LifecycleEvent::name))
+        .try_map(|name| name.parse::<LifecycleEvent>())
+}
+
+/// Commands on stack files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StackCommand {
+    /// Check a stack file and the cookbooks it names
+    Validate {
+        /// Name of a stack or path of a stack file
+        stack: String,
+    },
+    /// List the stacks here
+    List,
+    /// Print the JSON Schema of stack files, for editors
+    Schema,
+}
+
+/// Commands on instances.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InstanceCommand {
+    /// List the instances of a stack with their layers and statuses
+    List {
+        /// Name of a stack or path of a stack file
+        #[arg(long, short)]
+        stack: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// File with the live state [default: .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
+        state: Option<PathBuf>,
+    },
+}
+
+/// Commands on cookbooks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CookbookCommand {
+    /// Build cookbooks into components: DIR/target/NAME.wasm
+    #[command(after_help = "A directory with a Cargo.toml is built with cargo for wasm32-unknown-unknown.
+Any other needs an executable `build`, which gets the path of the component to write.
+Metadata comes from cookbook.toml; templates/ and files/ travel inside the component.")]
+    Build {
+        /// Directories with a cookbook.toml
+        #[arg(required = true)]
+        directories: Vec<PathBuf>,
+    },
+    /// Put metadata, templates and files into a component that another tool built
+    Pack {
+        /// The component
+        component: PathBuf,
+        /// Directory with the cookbook.toml
+        directory: PathBuf,
+        /// Where to write the cookbook
+        #[arg(long, short)]
+        output: PathBuf,
+    },
+    /// Show what a cookbook is and asks for, without running it
+    Inspect {
+        /// The component, or a directory in which it was built
+        cookbook: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Commands on the cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List the compiled cookbooks
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every entry; exits with 1 if one was tampered with
+    Verify,
+    /// Remove entries
+    Prune {
+        /// Those that are older; without it, those this version cannot use and those tampered with
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u64>,
+        /// All
+        #[arg(long)]
+        all: bool,
+    },
+}

@@ -1,0 +1,45 @@
+//! The `engine` command: the one place where crates meet, and the only one that prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod agents;
+mod arguments;
+mod commands;
+mod errors;
+mod paths;
+mod reporter;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    arguments::{Arguments, Color, Command},
+    errors::Failure,
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let global = arguments.global;
+    match arguments.command {
+        Command::Run(run) => commands::run::run(&global, &run, engine_protocol::Mode::Apply),
+        Command::Plan(run) => commands::run::run(&global, &run, engine_protocol::Mode::Plan),
+        Command::Stack(command) => commands::stack::stack(&global, &command),
+        Command::Instance(command) => commands::instance::instance(&command),
+        Command::Cookbook(command) => commands::cookbook::cookbook(&command),
+        Command::Cache(command) => commands::cache::cache(&global, &command),
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Man { directory } => commands::manual::man(&directory),
+    }
+}

@@ -1,0 +1,32 @@
+//! Where things are kept.
+
+use std::path::{Path, PathBuf};
+
+use crate::{arguments::GlobalOptions, errors::Failure};
+
+/// The directory of compiled cookbooks.
+pub(crate) fn cache_directory(global: &GlobalOptions) -> Result<PathBuf, Failure> {
+    if let Some(directory) = &global.cache_dir {
+        return Ok(directory.clone());
+    }
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("engine").join("components"))
+        .ok_or_else(|| {
+            Failure::usage("HOME is not set, so there is no cache directory").hint("give --cache-dir")
+        })
+}
+
+/// The file with the live state: `.engine/state.db` in the directory that holds `stacks`.
+pub(crate) fn state_file(given: Option<&Path>, stack_file: &Path) -> PathBuf {
+    if let Some(file) = given {
+        return file.to_owned();
+    }
+    let directory = stack_file.parent().unwrap_or(Path::new(""));
+    let above = match directory.file_name() {
+        Some(name) if name == "stacks" => directory.parent().unwrap_or(Path::new("")),
+        _ => directory,
+    };
+    above.join(".engine").join("state.db")
+}

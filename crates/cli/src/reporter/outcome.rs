@@ -1,0 +1,65 @@
+//! One outcome in words. Colour and sign say the same as the word; none of them is needed alone.
+
+use anstyle::{AnsiColor, Style};
+use engine_protocol::{Change, Mode, Outcome, Status};
+
+/// Sign, word and colour of a status.
+pub(crate) fn word(status: &Status, mode: Mode) -> (&'static str, &'static str, Style) {
+    let plain = |color: AnsiColor| color.on_default();
+    match (status, mode) {
+        (Status::UpToDate, _) => ("=", "up to date", plain(AnsiColor::Green)),
+        (Status::Changed, Mode::Apply) => ("~", "changed", plain(AnsiColor::Yellow)),
+        (Status::Changed, Mode::Plan) => ("~", "would change", plain(AnsiColor::Yellow)),
+        (Status::Skipped { .. }, _) => ("-", "skipped", plain(AnsiColor::Blue)),
+        (Status::Failed { ignored: true, .. }, _) => ("!", "failed, ignored", plain(AnsiColor::Magenta)),
+        (Status::Failed { .. }, _) => ("!", "failed", plain(AnsiColor::Red).bold()),
+        (Status::Unknown { .. }, _) => ("?", "unknown", plain(AnsiColor::Magenta)),
+    }
+}
+
+/// What follows the resource's name on its line.
+pub(crate) fn reason(outcome: &Outcome) -> Option<String> {
+    match &outcome.status {
+        Status::UpToDate | Status::Changed => None,
+        Status::Skipped { reason } => Some(reason.clone()),
+        Status::Failed { error, .. } => Some(error.clone()),
+        Status::Unknown { because } => Some(format!("because {because}")),
+    }
+}
+
+/// The changes, a line each; a diff has several.
+pub(crate) fn changes(changes: &[Change]) -> Vec<(String, Style)> {
+    let mut lines = Vec::new();
+    let none = Style::new();
+    for change in changes {
+        match change {
+            Change::Property { name, old, new } => {
+                let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+                lines.push((format!("{name}: {} -> {}", value(old), value(new)), none));
+            }
+            Change::Binary { old, new } => {
+                let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+                lines.push((format!("content: {} -> {}", value(old), value(new)), none));
+            }
+            Change::Diff { unified, truncated } => {
+                lines.extend(unified.lines().map(|line| (line.to_owned(), diff_style(line))));
+                if *truncated {
+                    lines.push(("(the diff goes on)".to_owned(), none));
+                }
+            }
+            Change::Done { what } => lines.push((what.clone(), none)),
+            Change::Output { text } => lines.extend(text.lines().map(|line| (format!("| {line}"), none))),
+            Change::Hidden => lines.push(("(sensitive: not shown)".to_owned(), none)),
+        }
+    }
+    lines
+}
+
+fn diff_style(line: &str) -> Style {
+    match line.chars().next() {
+        Some('+') => AnsiColor::Green.on_default(),
+        Some('-') => AnsiColor::Red.on_default(),
+        Some('@') => AnsiColor::Cyan.on_default(),
+        _ => Style::new(),
+    }
+}

@@ -1,0 +1,77 @@
+//! The table at the end of a run.
+
+use anstyle::AnsiColor;
+use comfy_table::{CellAlignment, Table, presets};
+use engine_protocol::Mode;
+use engine_scheduler::{NodeResult, RunSummary};
+
+/// Prints it, with the errors of the hosts that failed below.
+pub(crate) fn print(summary: &RunSummary, mode: Mode) {
+    let changed = if mode == Mode::Plan { "would change" } else { "changed" };
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "host",
+        "result",
+        changed,
+        "up to date",
+        "skipped",
+        "failed",
+        "unknown",
+        "time",
+    ]);
+    for node in &summary.nodes {
+        let counts = node.counts;
+        table.add_row([
+            node.instance.to_string(),
+            node.result.word().to_owned(),
+            counts.changed.to_string(),
+            counts.up_to_date.to_string(),
+            counts.skipped.to_string(),
+            counts.failed.to_string(),
+            counts.unknown.to_string(),
+            seconds(node.duration_ms),
+        ]);
+    }
+    for column in 2..8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    anstream::println!("\n{}\n", table.trim_fmt());
+    for node in &summary.nodes {
+        if let Some(error) = error(&node.result) {
+            let style = AnsiColor::Red.on_default().bold();
+            anstream::println!("{style}{}{style:#}: {error}", node.instance);
+        }
+    }
+    let failed = summary.nodes.iter().filter(|node| !node.result.is_success()).count();
+    let counts = summary.counts();
+    let end = if summary.stopped {
+        "stopped by the operator".to_owned()
+    } else if failed > 0 {
+        format!("{failed} of {} hosts failed", summary.nodes.len())
+    } else {
+        format!("{} hosts ok", summary.nodes.len())
+    };
+    anstream::println!(
+        "{end}; {} {changed}, {} up to date, in {}",
+        counts.changed,
+        counts.up_to_date,
+        seconds(summary.duration_ms)
+    );
+}
+
+fn error(result: &NodeResult) -> Option<&str> {
+    match result {
+        NodeResult::Failed { error }
+        | NodeResult::EvaluationFailed { error }
+        | NodeResult::Unreachable { error }
+        | NodeResult::ConnectionLost { error } => Some(error),
+        NodeResult::Successful | NodeResult::LeftOut { .. } | NodeResult::Stopped { .. } => None,
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // A run of 285,000 years would be off by a millisecond.
+fn seconds(milliseconds: u64) -> String {
+    format!("{:.1} s", milliseconds as f64 / 1000.0)
+}
