@@ -1,0 +1,126 @@
+//! Files that are no cookbooks, or not the right ones: each is refused with what is wrong.
+
+mod support;
+
+use engine_model::{CookbookReference, CookbookSource};
+use support::*;
+
+fn good() -> Guest {
+    Guest::new("web").bundled("templates/a", "a").recipe("default", |g| g.file("/a", "b") + "(i32.const 0)")
+}
+
+fn message(bytes: &[u8]) -> String {
+    load_message(bytes, everything())
+}
+
+#[test]
+fn what_is_no_component_is_said_so() {
+    insta::assert_snapshot!(message(b"#!/bin/sh\n"), @"");
+    insta::assert_snapshot!(message(b""), @"");
+    insta::assert_snapshot!(message(&wat::parse_str("(module)").unwrap()), @"");
+    insta::assert_snapshot!(message(&good().component()), @"");
+}
+
+#[test]
+fn a_cookbook_without_recipes() {
+    let component = wat::parse_str("(component)").unwrap();
+    let error =
+        engine_contract::package::pack(&component, &good().metadata(), &Default::default()).unwrap_err();
+    insta::assert_snapshot!(error, @"");
+    let other = "(component (instance $i) (export \"engine:cookbook/recipes@9.9.9\" (instance $i)))";
+    insta::assert_snapshot!(message(&good().pack(&wat::parse_str(other).unwrap())), @"");
+    let other = "(component (instance $i) (export \"engine:cookbook/recipes@0.1.0\" (instance $i)))";
+    insta::assert_snapshot!(message(&good().pack(&wat::parse_str(other).unwrap())), @"");
+}
+
+#[test]
+fn recipes_of_another_type_are_refused_when_loading() {
+    let component = wat::parse_str(
+        r#"(component (core module $m (func (export "run") (result i32) i32.const 0)) (core instance $i (instantiate $m))
+        (alias core export $i "run" (core func $c)) (func $run (result u32) (canon lift (core func $c)))
+        (instance $r (export "run" (func $run))) (export "engine:cookbook/recipes@0.1.0" (instance $r)))"#,
+    );
+    insta::assert_snapshot!(message(&good().pack(&component.unwrap())), @"");
+}
+
+#[test]
+fn a_component_that_was_cut_anywhere_is_refused() {
+    let bytes = good().packed();
+    let runtime = engine_runtime::Runtime::new(limits()).unwrap();
+    let mut kitchen = Kitchen { directory: tempfile::tempdir().unwrap(), runtime, references: Vec::new() };
+    kitchen.add("web", &bytes, everything());
+    kitchen.load(None).unwrap();
+    for length in 0..bytes.len() {
+        std::fs::write(kitchen.path("web"), &bytes[..length]).unwrap();
+        assert!(kitchen.load(None).is_err(), "{length} of {} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn a_component_with_any_byte_altered_is_refused_or_loads() {
+    let bytes = good().packed();
+    let mut kitchen = Kitchen::new(limits());
+    kitchen.add("web", &bytes, everything());
+    for position in (0..bytes.len()).step_by(37) {
+        let mut altered = bytes.clone();
+        altered[position] ^= 0x55;
+        std::fs::write(kitchen.path("web"), &altered).unwrap();
+        if kitchen.load(None).is_ok() {
+            let _ = kitchen.evaluate(&["web"]);
+        }
+    }
+}
+
+#[test]
+fn another_version_of_the_contract() {
+    let mut metadata = good().metadata();
+    metadata.wit = "0.2.0".parse().unwrap();
+    let error =
+        engine_contract::package::pack(&good().component(), &metadata, &Default::default()).unwrap_err();
+    insta::assert_snapshot!(error, @"");
+    let importing = r#"(component (import "engine:cookbook/files@9.9.9" (instance)))"#;
+    insta::assert_snapshot!(message(&wat::parse_str(importing).unwrap()), @"");
+}
+
+#[test]
+fn another_name_than_in_the_stack_file() {
+    let mut other = good();
+    other.name = "nginx".to_owned();
+    insta::assert_snapshot!(message(&other.packed()), @"");
+}
+
+#[test]
+fn a_memory_that_is_too_large_from_the_start() {
+    let component = wat::parse_str(
+        r#"(component (core module $m (memory 4000)) (core instance (instantiate $m))
+        (instance $r) (export "engine:cookbook/recipes@0.1.0" (instance $r)))"#,
+    );
+    insta::assert_snapshot!(message(&good().pack(&component.unwrap())), @"");
+}
+
+#[test]
+fn places_without_a_component() {
+    let mut kitchen = Kitchen::new(limits());
+    let place = kitchen.directory.path().join("cookbook");
+    let source = CookbookSource::Path(place.clone());
+    kitchen.references.push(CookbookReference { name: "web".parse().unwrap(), source, grants: everything() });
+    let message = |kitchen: &mut Kitchen| {
+        let error = kitchen.load(None).unwrap_err().remove(0).to_string();
+        error.replace(kitchen.directory.path().to_str().unwrap(), "")
+    };
+    insta::assert_snapshot!(message(&mut kitchen), @"");
+    std::fs::create_dir_all(place.join("target")).unwrap();
+    insta::assert_snapshot!(message(&mut kitchen), @"");
+    std::fs::write(place.join("target/web.wasm"), good().packed()).unwrap();
+    kitchen.load(None).unwrap();
+    assert_eq!(kitchen.runtime.cookbook("web").unwrap().package.metadata.name, "web");
+}
+
+#[test]
+fn all_bad_cookbooks_are_reported() {
+    let mut kitchen = Kitchen::new(limits());
+    kitchen.add("web", b"x", everything());
+    kitchen.add("base", b"y", everything());
+    let errors = kitchen.load(None).unwrap_err();
+    assert_eq!(errors.iter().map(|error| error.cookbook.as_str()).collect::<Vec<_>>(), ["web", "base"]);
+}
