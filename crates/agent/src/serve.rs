@@ -13,6 +13,7 @@ use std::{
 
 use engine_protocol::{Collection, FromAgent, Mode, ResourceId, ToAgent, frame, message::End};
 
+use crate::overlay::Overlay;
 use crate::{
     converge::{Converge, Event},
     facts,
@@ -45,8 +46,15 @@ pub fn serve(
     frames.flush();
     let signals = Arc::new(Signals::default());
     let messages = listen(input, Arc::clone(&signals));
-    let mut session =
-        Session { node: Node::new(settings, facts), frames, signals, event: None, lock: None, number: 0 };
+    let mut session = Session {
+        node: Node::new(settings, facts),
+        frames,
+        signals,
+        event: None,
+        overlay: Overlay::default(),
+        lock: None,
+        number: 0,
+    };
     for message in messages {
         let handled = message.and_then(|message| session.handle(message));
         session.frames.flush();
@@ -113,6 +121,8 @@ struct Session<W> {
     frames: Frames<W>,
     signals: Arc<Signals>,
     event: Option<Event>,
+    /// What the events before predicted, between events.
+    overlay: Overlay,
     lock: Option<Lock>,
     /// The event's number, counted from 1.
     number: u64,
@@ -129,13 +139,15 @@ impl<W: Write> Session<W> {
                 self.number += 1;
                 self.lock = None;
                 self.node.forget();
-                self.event = Some(Event::new(&self.node.settings.state_dir, &run, &event, mode));
+                let overlay =
+                    self.event.take().map_or_else(|| std::mem::take(&mut self.overlay), Event::into_overlay);
+                self.event = Some(Event::new(&self.node.settings.state_dir, &run, &event, mode, overlay));
             }
             ToAgent::Apply(collection) => self.apply(collection)?,
             ToAgent::Finish => {
                 let end = self.converge(|converge| converge.finish())?;
                 self.lock = None;
-                self.event = None;
+                self.overlay = self.event.take().map(Event::into_overlay).unwrap_or_default();
                 self.frames.send(&FromAgent::Finished { end });
             }
             // The reading thread has seen it already.

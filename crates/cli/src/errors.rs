@@ -32,12 +32,6 @@ impl Failure {
         Failure { code: USAGE, ..Failure::failed(message) }
     }
 
-    /// Several things make no sense.
-    pub(crate) fn usages<M: ToString>(messages: impl IntoIterator<Item = M>) -> Self {
-        let messages = messages.into_iter().map(|message| message.to_string()).collect();
-        Failure { code: USAGE, messages, hint: None, rendered: None }
-    }
-
     /// What to do next.
     pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
         self.hint = Some(hint.to_string());

@@ -41,7 +41,7 @@ pub struct StackView {
     pub layers: Vec<String>,
     /// Online instances, in stack-file order.
     pub instances: Vec<InstanceView>,
-    /// At deploy and undeploy the apps concerned, else those of this instance's layers.
+    /// Those of this instance's layers.
     pub apps: Vec<AppView>,
 }
 

@@ -84,9 +84,25 @@ impl Grants {
             Spec::Directory(directory) => self.check_path(&directory.path),
             Spec::Link(link) => self.check_path(&link.path),
             Spec::Service(service) => Self::check_name("services", &self.services, &service.name),
-            Spec::User(user) => Self::check_name("users", &self.users, &user.name),
+            Spec::User(user) => {
+                Self::check_name("users", &self.users, &user.name)?;
+                // A user in `sudo` is root: membership is the group's to grant. A primary group of
+                // the user's own name is what every new user has.
+                let others = user.group.iter().filter(|group| **group != user.name).chain(&user.groups);
+                for group in others {
+                    Self::check_name("groups", &self.groups, group)?;
+                }
+                // Another name for root is root.
+                if user.uid == Some(0) { Self::check_name("users", &self.users, "root") } else { Ok(()) }
+            }
             Spec::Group(group) => Self::check_name("groups", &self.groups, &group.name),
             Spec::Execute(execute) => {
+                // These decide which code a granted command runs.
+                let steers = |name: &str| name == "PATH" || name.starts_with("LD_");
+                if let Some((name, _)) = execute.environment.iter().find(|(name, _)| steers(name)) {
+                    return Err(("execute", format!("{name}=… {}", execute.argv.join(" "))));
+                }
+                execute.cwd.as_deref().map_or(Ok(()), check_normal)?;
                 if let Some(creates) = &execute.creates {
                     check_normal(creates)?;
                 }
@@ -107,7 +123,7 @@ impl Grants {
         patterns: &[String],
         name: &str,
     ) -> Result<(), (&'static str, String)> {
-        if patterns.iter().any(|pattern| fast_glob::glob_match(pattern, name)) {
+        if patterns.iter().any(|pattern| glob(pattern, name)) {
             Ok(())
         } else {
             Err((capability, name.to_owned()))
@@ -140,16 +156,20 @@ impl Grants {
             .iter()
             .filter(|pattern| path_matches(pattern, path))
             .map(|pattern| literal_prefix(pattern))
-            .min_by_key(String::len)
+            .max_by_key(String::len)
     }
+}
+
+/// Whether a glob matches. One that begins with `!` would match all that it does not name; such a
+/// grant matches nothing.
+fn glob(pattern: &str, text: &str) -> bool {
+    !pattern.starts_with('!') && fast_glob::glob_match(pattern, text)
 }
 
 /// `/etc/nginx/**` also covers `/etc/nginx` itself: who may fill a directory may make it.
 fn path_matches(pattern: &str, path: &str) -> bool {
-    fast_glob::glob_match(pattern, path)
-        || pattern
-            .strip_suffix("/**")
-            .is_some_and(|directory| !directory.is_empty() && fast_glob::glob_match(directory, path))
+    glob(pattern, path)
+        || pattern.strip_suffix("/**").is_some_and(|directory| !directory.is_empty() && glob(directory, path))
 }
 
 fn literal_prefix(pattern: &str) -> String {
@@ -174,9 +194,10 @@ fn argv_matches(pattern: &[String], argv: &[String]) -> bool {
     if argv.len() < fixed.len() || (!open && argv.len() != fixed.len()) {
         return false;
     }
-    fixed.iter().zip(argv).all(|(pattern, argument)| {
-        pattern == argument || pattern == "*" || fast_glob::glob_match(pattern, argument)
-    })
+    fixed
+        .iter()
+        .zip(argv)
+        .all(|(pattern, argument)| pattern == argument || pattern == "*" || glob(pattern, argument))
 }
 
 fn check_normal(path: &str) -> Result<(), (&'static str, String)> {
@@ -226,6 +247,48 @@ mod tests {
         assert_eq!(grants(&["/etc/motd"]).trusted_prefix("/etc/motd"), Some("/etc".into()));
         assert_eq!(grants(&["/srv/*/x"]).trusted_prefix("/srv/a/x"), Some("/srv".into()));
         assert_eq!(grants(&["/**"]).trusted_prefix("/srv/a/x"), Some("/".into()));
+    }
+
+    #[test]
+    fn a_negated_pattern_grants_nothing() {
+        let grants = Grants { packages: vec!["!x".into()], ..grants(&["!/etc/x"]) };
+        assert!(grants.check_path("/etc/shadow").is_err());
+        assert!(Grants::check_name("packages", &grants.packages, "y").is_err());
+    }
+
+    #[test]
+    fn a_user_gets_into_granted_groups_only_and_never_becomes_root() {
+        use crate::resource::UserSpec;
+        let grants =
+            Grants { users: vec!["deploy*".into()], groups: vec!["www-data".into()], ..Grants::default() };
+        let user = |group: &str, uid| {
+            Spec::User(UserSpec {
+                name: "deploy".into(),
+                groups: vec![group.into()],
+                uid,
+                ..UserSpec::default()
+            })
+        };
+        assert_eq!(grants.check_spec(&user("www-data", None)), Ok(()));
+        assert_eq!(grants.check_spec(&user("sudo", None)), Err(("groups", "sudo".into())));
+        assert_eq!(grants.check_spec(&user("www-data", Some(0))), Err(("users", "root".into())));
+    }
+
+    #[test]
+    fn the_environment_cannot_make_a_granted_command_another() {
+        use crate::resource::ExecuteSpec;
+        let grants = Grants { execute: vec![vec!["nginx".into(), "-t".into()]], ..Grants::default() };
+        let command = |name: &str| {
+            Spec::Execute(ExecuteSpec {
+                argv: vec!["nginx".into(), "-t".into()],
+                environment: vec![(name.into(), "x".into())],
+                ..ExecuteSpec::default()
+            })
+        };
+        assert_eq!(grants.check_spec(&command("LANG")), Ok(()));
+        for name in ["LD_PRELOAD", "PATH"] {
+            assert!(grants.check_spec(&command(name)).is_err(), "{name}");
+        }
     }
 
     #[test]

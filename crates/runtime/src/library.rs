@@ -10,7 +10,7 @@ use engine_model::{CookbookReference, CookbookSource, Name};
 use engine_protocol::Grants;
 use wasmtime::{
     Engine,
-    component::{Component, ComponentExportIndex, InstancePre},
+    component::{Component, ComponentExportIndex, InstancePre, types::ComponentItem},
 };
 
 use crate::{
@@ -77,6 +77,12 @@ pub enum LibraryError {
     /// It imports something that engine does not have.
     #[error("it imports `{0}`, which engine does not offer")]
     UnknownImport(String),
+    /// What runs its recipes is not there or not what it should be.
+    #[error(
+        "its `{}` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files",
+        host::interface("recipes")
+    )]
+    Run,
     /// It does not compile or link.
     #[error("{0}")]
     Wasmtime(String),
@@ -133,10 +139,12 @@ fn load_file(
     let wasi = package.imports.iter().any(|import| import.starts_with("wasi:"));
     let linker = host::linker(engine, &granted, wasi).map_err(|error| wasmtime_error(&error))?;
     let instance = linker.instantiate_pre(&component).map_err(|error| wasmtime_error(&error))?;
-    let run = component
-        .get_export_index(None, host::interface("recipes"))
-        .and_then(|recipes| component.get_export_index(Some(&recipes), "run"))
-        .ok_or(PackageError::NoRecipes)?;
+    let (_, recipes) =
+        component.get_export(None, &host::interface("recipes")).ok_or(PackageError::NoRecipes)?;
+    let run = match component.get_export(Some(&recipes), "run") {
+        Some((ComponentItem::ComponentFunc(function), run)) if host::is_run(&function) => run,
+        _ => return Err(LibraryError::Run),
+    };
     Ok(Cookbook { package, grants: reference.grants.clone(), digest, instance, run })
 }
 
@@ -157,7 +165,14 @@ fn compiled(
 }
 
 fn wasmtime_error(error: &wasmtime::Error) -> LibraryError {
-    LibraryError::Wasmtime(format!("{error:#}"))
+    let all = format!("{error:#}");
+    if all.contains("pooling allocator") {
+        return LibraryError::Wasmtime(format!(
+            "it needs more than a cookbook may have: {}",
+            error.root_cause()
+        ));
+    }
+    LibraryError::Wasmtime(all)
 }
 
 /// All cookbooks of a stack, by name. Loaded in parallel: compiling is the slow part.

@@ -11,9 +11,9 @@ fn motd() -> Guest {
 
 #[test]
 fn an_import_needs_a_grant() {
-    insta::assert_snapshot!(load_message(&motd().packed(), Grants::default()), @"");
+    insta::assert_snapshot!(load_message(&motd().packed(), Grants::default()), @"it imports the capability `files`, of which the stack file grants nothing; review what it asks for with `engine cookbook inspect`, then grant it under [cookbooks.web.grants] as `files = [...]`");
     let services = Grants { services: vec!["nginx".to_owned()], ..Grants::default() };
-    insta::assert_snapshot!(load_message(&motd().packed(), services), @"");
+    insta::assert_snapshot!(load_message(&motd().packed(), services), @"it imports the capability `files`, of which the stack file grants nothing; review what it asks for with `engine cookbook inspect`, then grant it under [cookbooks.web.grants] as `files = [...]`");
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn a_path_outside_of_the_grants_is_denied() {
     let mut kitchen = Kitchen::new(limits());
     kitchen.add("web", &motd().packed(), files(&["/srv/**"]));
     kitchen.load(None).unwrap();
-    insta::assert_snapshot!(kitchen.evaluate(&["web"]).unwrap_err(), @"");
+    insta::assert_snapshot!(kitchen.evaluate(&["web"]).unwrap_err(), @"file[/etc/motd]: cookbook `web` is not granted files `/etc/motd`; if it should be, add it to [cookbooks.web.grants] in the stack file");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_denied_resource_is_not_handed_to_a_checkpoint() {
     kitchen.add("web", &guest.packed(), files(&["/srv/**"]));
     kitchen.load(None).unwrap();
     let observed = Observed::default();
-    insta::assert_snapshot!(kitchen.evaluate_with(&["web"], &observed).unwrap_err(), @"");
+    insta::assert_snapshot!(kitchen.evaluate_with(&["web"], &observed).unwrap_err(), @"recipe `web::default` was ended: file[/etc/motd]: cookbook `web` is not granted files `/etc/motd`; if it should be, add it to [cookbooks.web.grants] in the stack file\nfile[/etc/passwd]: cookbook `web` is not granted files `/etc/passwd`; if it should be, add it to [cookbooks.web.grants] in the stack file");
     assert!(observed.batches.lock().unwrap().is_empty());
 }
 
@@ -83,11 +83,11 @@ fn an_import_of_another_type_than_is_offered() {
     let import =
         r#"(import "engine:cookbook/facts@0.1.0" (instance (export "hostname" (func (result u32)))))"#;
     let bytes = importing(&format!("{import} {LIBC}"), "", "", "i32.const 0");
-    insta::assert_snapshot!(load_message(&bytes, everything()), @"");
+    insta::assert_snapshot!(load_message(&bytes, everything()), @"component imports instance `engine:cookbook/facts@0.1.0`, but a matching implementation was not found in the linker: instance export `hostname` has the wrong type: type mismatch with results: expected `string` found `u32`");
     let import =
         r#"(import "engine:cookbook/facts@0.1.0" (instance (export "password" (func (result string)))))"#;
     let bytes = importing(&format!("{import} {LIBC}"), "", "", "i32.const 0");
-    insta::assert_snapshot!(load_message(&bytes, everything()), @"");
+    insta::assert_snapshot!(load_message(&bytes, everything()), @"component imports instance `engine:cookbook/facts@0.1.0`, but a matching implementation was not found in the linker: instance export `password` has the wrong type: function implementation is missing");
 }
 
 #[test]

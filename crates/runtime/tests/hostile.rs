@@ -16,27 +16,27 @@ fn ended(body: &str) -> String {
 
 #[test]
 fn a_trap() {
-    insta::assert_snapshot!(ended("unreachable"), @"");
-    insta::assert_snapshot!(ended("(i32.load (i32.const -4))"), @"");
+    insta::assert_snapshot!(ended("unreachable"), @"recipe `web::default` was ended: it trapped: wasm trap: wasm `unreachable` instruction executed");
+    insta::assert_snapshot!(ended("(i32.load (i32.const -4))"), @"recipe `web::default` was ended: it trapped: wasm trap: out of bounds memory access");
 }
 
 #[test]
 fn a_loop_uses_up_its_fuel() {
     let limits = EvaluationLimits { fuel: 1_000_000, ..limits() };
-    insta::assert_snapshot!(failure(&Guest::new("web").body(LOOP), limits), @"");
+    insta::assert_snapshot!(failure(&Guest::new("web").body(LOOP), limits), @"recipe `web::default` was ended: it used up its fuel of 1000000 instructions; does it loop?");
 }
 
 #[test]
 fn a_loop_with_much_fuel_sees_its_deadline() {
     let limits = EvaluationLimits { fuel: u64::MAX, deadline: Duration::from_millis(300), ..limits() };
-    insta::assert_snapshot!(failure(&Guest::new("web").body(LOOP), limits), @"");
+    insta::assert_snapshot!(failure(&Guest::new("web").body(LOOP), limits), @"recipe `web::default` was ended: it did not end within 0.3 s; does it loop?");
 }
 
 #[test]
 fn memory_without_end() {
     insta::assert_snapshot!(
         ended("(loop $more (drop (memory.grow (i32.const 16))) (br $more)) (i32.const 0)"),
-        @""
+        @"recipe `web::default` was ended: it needs more than 16 MiB of memory"
     );
 }
 
@@ -45,7 +45,7 @@ fn calls_without_end() {
     let guest = Guest::new("web")
         .raw("(func $deeper (call $deeper) (call $deeper))")
         .body("(call $deeper) (i32.const 0)");
-    insta::assert_snapshot!(failure(&guest, limits()), @"");
+    insta::assert_snapshot!(failure(&guest, limits()), @"recipe `web::default` was ended: it used up its stack; does it call itself without end?");
 }
 
 /// Each recipe nearly uses up its stack and then includes the next: together they would use up the
@@ -76,7 +76,7 @@ fn a_million_resources() {
         let file = g.declare("file", "/x");
         format!("(loop $more {file} (br $more)) (i32.const 0)")
     });
-    insta::assert_snapshot!(failure(&guest, limits()), @"");
+    insta::assert_snapshot!(failure(&guest, limits()), @"recipe `web::default` failed: recipes may declare 20000 resources at the most");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn more_bytes_than_allowed() {
         let file = g.file("/x", &"x".repeat(1000));
         format!("(loop $more {file} (br $more)) (i32.const 0)")
     });
-    insta::assert_snapshot!(failure(&guest, limits), @"");
+    insta::assert_snapshot!(failure(&guest, limits), @"recipe `web::default` failed: recipes may declare 100000 bytes at the most");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn more_bytes_in_guards_than_allowed() {
         let path = g.s(&format!("/{}", "x".repeat(1000)));
         format!("(loop $more {} (br $more)) (i32.const 0)", attempt("exists", &path))
     });
-    insta::assert_snapshot!(failure(&guest, limits), @"");
+    insta::assert_snapshot!(failure(&guest, limits), @"recipe `web::default` failed: recipes may declare 100000 bytes at the most");
     let guest = Guest::new("web").recipe("default", |g| {
         let path = g.s(&format!("/{}", "x".repeat(1000)));
         let take = attempt("only-if", "(local.get $d) (local.get $i)");
@@ -106,7 +106,7 @@ fn more_bytes_in_guards_than_allowed() {
             + "(local.set $i (i32.load (i32.const 68)))"
             + &format!("(loop $more {take} (br $more)) (i32.const 0)")
     });
-    insta::assert_snapshot!(failure(&guest, limits), @"");
+    insta::assert_snapshot!(failure(&guest, limits), @"recipe `web::default` failed: recipes may declare 100000 bytes at the most");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn more_bytes_in_names_to_notify_than_allowed() {
             + "(local.set $d (call $file.declaration (local.get $h)))"
             + &format!("(loop $more {notify} (br $more)) (i32.const 0)")
     });
-    insta::assert_snapshot!(failure(&guest, limits), @"");
+    insta::assert_snapshot!(failure(&guest, limits), @"recipe `web::default` failed: recipes may declare 100000 bytes at the most");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn files_of_the_bundle_count_each_time() {
         }
         text + "(i32.const 0)"
     });
-    insta::assert_snapshot!(failure(&guest, limits), @"");
+    insta::assert_snapshot!(failure(&guest, limits), @"cookbook_file[/3]: recipes may declare 100000 bytes at the most");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_forged_handle() {
         let text = g.s("x");
         attempt("file.content", &format!("(i32.const 77) {text}")) + "(i32.const 0)"
     });
-    insta::assert_snapshot!(failure(&guest, limits()), @"");
+    insta::assert_snapshot!(failure(&guest, limits()), @"recipe `web::default` was ended: unknown handle index 77");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_handle_of_another_type() {
             + &attempt("file.content", &format!("(local.get $h) {text}"))
             + "(i32.const 0)"
     });
-    insta::assert_snapshot!(failure(&guest, limits()), @"");
+    insta::assert_snapshot!(failure(&guest, limits()), @"recipe `web::default` was ended: handle index 1 used with the wrong type, expected guest-defined resource but found a different guest-defined resource");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_flood_of_messages() {
     let guest = Guest::new("web")
         .recipe("default", |g| format!("(loop $more {} (br $more)) (i32.const 0)", g.log("x")));
     let limits = EvaluationLimits { log_messages: 100, ..limits() };
-    insta::assert_snapshot!(failure(&guest, limits), @"");
+    insta::assert_snapshot!(failure(&guest, limits), @"recipe `web::default` was ended: it logs more than 100 messages");
 }
 
 #[test]
@@ -215,5 +215,5 @@ fn an_error_of_its_own() {
         }
         text + RET
     });
-    insta::assert_snapshot!(failure(&guest, limits()), @"");
+    insta::assert_snapshot!(failure(&guest, limits()), @"recipe `web::default` failed: file[/x]: mode: try later");
 }

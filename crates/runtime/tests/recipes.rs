@@ -79,7 +79,7 @@ fn a_template_is_rendered_from_the_bundle() {
     let collection = evaluate(&template(r#"{"greeting": "Hello"}"#)).unwrap();
     let Spec::File(file) = &collection.resources[0].spec else { panic!("{collection:?}") };
     assert_eq!(file.content.as_ref().unwrap().0, b"Hello, node-1\n");
-    insta::assert_snapshot!(evaluate(&template("{}")).unwrap_err(), @"");
+    insta::assert_snapshot!(evaluate(&template("{}")).unwrap_err(), @"template[/etc/motd]: source: undefined value: `greeting` is undefined (in motd:1)");
 }
 
 /// Two cookbooks that declare a file each; the first includes the second.
@@ -105,7 +105,7 @@ fn an_included_recipe_runs_once_under_its_own_grants() {
     assert_eq!(collection.grants_of("web"), Some(&files(&["/web"])));
     assert_eq!(collection.grants_of("base"), Some(&files(&["/base"])));
     let refused = including(files(&["/web"])).evaluate(&["web"]).unwrap_err();
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @"file[/base]: cookbook `base` is not granted files `/base`; if it should be, add it to [cookbooks.base.grants] in the stack file");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn recipes_include_one_another_only_so_deep() {
         kitchen(limits, &[&guest]).evaluate(&["web"])
     };
     assert!(with(6).is_ok());
-    insta::assert_snapshot!(with(5).unwrap_err(), @"");
+    insta::assert_snapshot!(with(5).unwrap_err(), @"recipe `web::default` failed: recipes include one another more than 5 deep");
 }
 
 #[test]
@@ -134,16 +134,16 @@ fn a_recipe_that_includes_itself_ends() {
 #[test]
 fn unknown_names_come_with_what_there_is() {
     let kitchen = including(files(&["/base"]));
-    insta::assert_snapshot!(kitchen.evaluate(&["nginx"]).unwrap_err(), @"");
-    insta::assert_snapshot!(kitchen.evaluate(&["web::instal"]).unwrap_err(), @"");
+    insta::assert_snapshot!(kitchen.evaluate(&["nginx"]).unwrap_err(), @"recipe `nginx::default`: the stack has no cookbook `nginx`; it has `base`, `web`");
+    insta::assert_snapshot!(kitchen.evaluate(&["web::instal"]).unwrap_err(), @"recipe `web::instal`: cookbook `web` has no recipe `instal`; it has `default`");
     let guest = Guest::new("web").recipe("default", |g| {
         // The first answer is ignored; the second must be the same.
         let name = g.s("web::nope");
         format!("(call $include-recipe {name} {RET})") + &attempt("include-recipe", &name) + "(i32.const 0)"
     });
-    insta::assert_snapshot!(evaluate(&guest).unwrap_err(), @"");
+    insta::assert_snapshot!(evaluate(&guest).unwrap_err(), @"recipe `web::default` failed: cookbook `web` has no recipe `nope`; it has `default`");
     let guest = Guest::new("web").recipe("default", |g| g.include("Not A Name") + "(i32.const 0)");
-    insta::assert_snapshot!(evaluate(&guest).unwrap_err(), @"");
+    insta::assert_snapshot!(evaluate(&guest).unwrap_err(), @"recipe `web::default` failed: `Not A Name` is not a recipe: `Not A Name` is not a name: it must begin with a lower-case letter; write `cookbook::recipe`");
 }
 
 #[test]

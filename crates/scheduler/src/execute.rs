@@ -235,12 +235,11 @@ async fn primary(
         return node;
     }
     let name = node.instance.name.clone();
-    let Some(steps) = steps else {
-        if shared.status(&name) == InstanceStatus::ConnectionLost {
-            shared.set_status(&name, InstanceStatus::Online).await;
-        }
-        return node;
-    };
+    // It had been set up before it was lost; nobody else could have undone that.
+    if shared.status(&name) == InstanceStatus::ConnectionLost {
+        shared.set_status(&name, InstanceStatus::Online).await;
+    }
+    let Some(steps) = steps else { return node };
     let (during, after, failed) = match event {
         LifecycleEvent::Setup => (
             Some(InstanceStatus::RunningSetup),

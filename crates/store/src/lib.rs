@@ -80,6 +80,11 @@ impl SqliteStore {
         Ok(SqliteStore { path: path.to_owned(), connection: Arc::new(Mutex::new(connection)) })
     }
 
+    /// An empty store that nobody else sees, for who must leave no file behind.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::open(Path::new(":memory:"))
+    }
+
     /// Runs a query on a thread that may block.
     fn with<T: Send + 'static>(
         &self,

@@ -57,17 +57,22 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that begins.
-    pub fn new(state_dir: &Path, run: &str, event: &str, mode: Mode) -> Self {
+    /// An event that begins. What the events before it predicted still stands in a plan.
+    pub fn new(state_dir: &Path, run: &str, event: &str, mode: Mode, overlay: Overlay) -> Self {
         Self {
             mode,
             entries: HashMap::new(),
             delayed: Vec::new(),
-            overlay: Overlay::default(),
+            overlay,
             journal: (mode == Mode::Apply).then(|| Journal::new(state_dir, run, event)),
             failed: None,
             changed: false,
         }
+    }
+
+    /// What this event and those before it predicted.
+    pub fn into_overlay(self) -> Overlay {
+        self.overlay
     }
 
     /// Whether the node may be changed.

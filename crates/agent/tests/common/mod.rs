@@ -99,7 +99,7 @@ pub fn word(status: &Status) -> &'static str {
 pub fn converge(mode: Mode, collection: Collection, state_dir: &Path) -> Ran {
     let settings = Settings { state_dir: state_dir.into(), lock_wait: Duration::from_secs(1) };
     let mut node = Node::new(settings, facts::collect());
-    let mut event = Event::new(state_dir, "run", "setup", mode);
+    let mut event = Event::new(state_dir, "run", "setup", mode, engine_agent::overlay::Overlay::default());
     let mut messages: Vec<FromAgent> = Vec::new();
     let mut converge =
         Converge { event: &mut event, node: &mut node, reporter: &mut messages, stopping: &|| false };

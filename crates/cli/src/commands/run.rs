@@ -28,8 +28,13 @@ use crate::{
 pub(crate) fn run(global: &GlobalOptions, arguments: &RunArguments, mode: Mode) -> Result<ExitCode, Failure> {
     let manifest = commands::manifest(&arguments.stack)?;
     let runtime = commands::load_cookbooks(global, &manifest, limits(&arguments.limits))?;
-    let store = SqliteStore::open(&paths::state_file(arguments.state.as_deref(), manifest.path()))
-        .map_err(Failure::failed)?;
+    let state = paths::state_file(arguments.state.as_deref(), manifest.path());
+    // A plan leaves nothing behind, not even an empty store.
+    let store = match mode {
+        Mode::Plan if !state.exists() => SqliteStore::in_memory(),
+        _ => SqliteStore::open(&state),
+    };
+    let store = store.map_err(Failure::failed)?;
     let connector = Connector::new(connector_settings(arguments, &manifest)?);
     let stop = StopSignal::default();
     let (events, received) = mpsc::channel::<RunEvent>();

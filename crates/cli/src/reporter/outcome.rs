@@ -23,7 +23,7 @@ pub(crate) fn reason(outcome: &Outcome) -> Option<String> {
         Status::UpToDate | Status::Changed => None,
         Status::Skipped { reason } => Some(reason.clone()),
         Status::Failed { error, .. } => Some(error.clone()),
-        Status::Unknown { because } => Some(format!("because {because}")),
+        Status::Unknown { because } => Some(format!("depends on {because}")),
     }
 }
 

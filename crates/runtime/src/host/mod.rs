@@ -13,7 +13,10 @@ use engine_contract::WIT_VERSION;
 use engine_protocol::resource::Origin;
 use wasmtime::{
     Engine, StoreContextMut,
-    component::{Linker, ResourceTable},
+    component::{
+        Linker, ResourceTable,
+        types::{ComponentFunc, Type},
+    },
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -66,6 +69,18 @@ pub(crate) fn is_offered(import: &str) -> bool {
             .any(|package| import.starts_with(package))
         || ALWAYS.iter().any(|name| interface(name) == import)
         || engine_contract::definition::capabilities().iter().any(|name| interface(name) == import)
+}
+
+/// Whether a function has the type of the contract's `recipes.run`.
+pub(crate) fn is_run(function: &ComponentFunc) -> bool {
+    let takes_text = function.params().map(|(_, parameter)| parameter).eq([Type::String]);
+    let mut results = function.results();
+    let (Some(Type::Result(result)), None) = (results.next(), results.next()) else { return false };
+    let Some(Type::Record(error)) = result.err() else { return false };
+    let names = ["code", "resource", "property", "message"];
+    takes_text
+        && result.ok().is_none()
+        && error.fields().map(|field| (field.name, field.ty)).eq(names.map(|name| (name, Type::String)))
 }
 
 /// A linker with the interfaces that need no grant, the capabilities given and, where a component
