@@ -140,7 +140,7 @@ fn load_file(
     let linker = host::linker(engine, &granted, wasi).map_err(|error| wasmtime_error(&error))?;
     let instance = linker.instantiate_pre(&component).map_err(|error| wasmtime_error(&error))?;
     let (_, recipes) =
-        component.get_export(None, &host::interface("recipes")).ok_or(PackageError::NoRecipes)?;
+        component.get_export(None, host::interface("recipes")).ok_or(PackageError::NoRecipes)?;
     let run = match component.get_export(Some(&recipes), "run") {
         Some((ComponentItem::ComponentFunc(function), run)) if host::is_run(&function) => run,
         _ => return Err(LibraryError::Run),

@@ -1,5 +1,7 @@
 //! Text of a guest's, fit for a terminal.
 
+use std::fmt::Write as _;
+
 /// Longest message of a guest that is passed on, in bytes.
 const MAXIMUM_BYTES: usize = 16 * 1024;
 
@@ -18,7 +20,8 @@ pub(crate) fn visible(message: &str) -> String {
         }
     }
     if end < message.len() {
-        text.push_str(&format!("… ({} bytes more)", message.len() - end));
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "… ({} bytes more)", message.len() - end);
     }
     text
 }

@@ -155,7 +155,7 @@ fn a_symbolic_link_is_no_entry() {
 fn a_directory_that_others_can_enter_is_refused() {
     let (place, _kitchen) = cached();
     std::fs::set_permissions(&place, PermissionsExt::from_mode(0o755)).unwrap();
-    insta::assert_snapshot!(not_private(&place), @"");
+    insta::assert_snapshot!(not_private(&place), @"CACHE is not private (its mode is 0755, not 0700); remove it or choose another with --cache-dir");
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn a_link_to_a_directory_is_refused() {
     let (place, kitchen) = cached();
     let link = kitchen.directory.path().join("link");
     symlink(&place, &link).unwrap();
-    insta::assert_snapshot!(not_private(&link), @"");
+    insta::assert_snapshot!(not_private(&link), @"CACHE is not private (it is not a directory, or a symbolic link); remove it or choose another with --cache-dir");
     let file = kitchen.directory.path().join("file");
     std::fs::write(&file, "").unwrap();
-    insta::assert_snapshot!(not_private(&file), @"");
+    insta::assert_snapshot!(not_private(&file), @"CACHE is not private (it is not a directory, or a symbolic link); remove it or choose another with --cache-dir");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_directory_of_another_user_is_refused() {
     }
     let (place, _kitchen) = cached();
     std::os::unix::fs::chown(&place, Some(65534), None).unwrap();
-    insta::assert_snapshot!(not_private(&place), @"");
+    insta::assert_snapshot!(not_private(&place), @"CACHE is not private (it belongs to user 65534, not to 0); remove it or choose another with --cache-dir");
 }
 
 #[test]

@@ -33,7 +33,15 @@ fn a_denied_resource_is_not_handed_to_a_checkpoint() {
     kitchen.add("web", &guest.packed(), files(&["/srv/**"]));
     kitchen.load(None).unwrap();
     let observed = Observed::default();
-    insta::assert_snapshot!(kitchen.evaluate_with(&["web"], &observed).unwrap_err(), @"recipe `web::default` was ended: file[/etc/motd]: cookbook `web` is not granted files `/etc/motd`; if it should be, add it to [cookbooks.web.grants] in the stack file\nfile[/etc/passwd]: cookbook `web` is not granted files `/etc/passwd`; if it should be, add it to [cookbooks.web.grants] in the stack file");
+    let message = kitchen.evaluate_with(&["web"], &observed).unwrap_err().message;
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "recipe `web::default` was ended: file[/etc/motd]: cookbook `web` is not granted files `/etc/motd`; if it should be, add it to [cookbooks.web.grants] in the stack file",
+            "file[/etc/passwd]: cookbook `web` is not granted files `/etc/passwd`; if it should be, add it to [cookbooks.web.grants] in the stack file",
+        ]
+    );
     assert!(observed.batches.lock().unwrap().is_empty());
 }
 

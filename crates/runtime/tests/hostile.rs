@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use engine_runtime::EvaluationLimits;
 use support::*;
@@ -208,7 +208,8 @@ fn an_error_of_its_own() {
             let part = g.s(part);
             let (address, length) = part.split_once(") ").unwrap();
             let place = 68 + at * 8;
-            text += &format!(
+            let _ = write!(
+                text,
                 "(i32.store (i32.const {place}) {address})) (i32.store (i32.const {}) {length})",
                 place + 4
             );

@@ -224,8 +224,11 @@ fn core(text: &mut String, guest: &Guest, used: &[&Function]) {
     text.push_str(&guest.raw);
     for (at, string) in guest.strings.iter().enumerate() {
         let start = STRINGS + guest.strings[..at].iter().map(String::len).sum::<usize>();
-        let escaped: String = string.bytes().map(|byte| format!("\\{byte:02x}")).collect();
-        let _ = writeln!(text, "(data (i32.const {start}) \"{escaped}\")");
+        let _ = write!(text, "(data (i32.const {start}) \"");
+        for byte in string.bytes() {
+            let _ = write!(text, "\\{byte:02x}");
+        }
+        text.push_str("\")\n");
     }
     for (name, body) in &guest.recipes {
         let _ = writeln!(
