@@ -160,6 +160,25 @@ fn value_type(value: ValueType) -> &'static str {
 mod tests {
     use std::path::Path;
 
+    /// What tools of other languages read.
+    #[test]
+    fn the_wit_files_are_a_valid_package_that_a_world_can_import() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit").join(crate::WIT_VERSION);
+        let mut resolve = wit_parser::Resolve::default();
+        let (package, _) = resolve.push_dir(&directory).unwrap();
+        assert_eq!(
+            resolve.packages[package].name.to_string(),
+            format!("engine:cookbook@{}", crate::WIT_VERSION)
+        );
+        let world = resolve.select_world(&[package], Some("cookbook")).unwrap();
+        let imports: Vec<String> =
+            resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key)).collect();
+        for capability in crate::definition::capabilities() {
+            let name = format!("engine:cookbook/{capability}@{}", crate::WIT_VERSION);
+            assert!(imports.contains(&name), "{name} is not in {imports:?}");
+        }
+    }
+
     /// Set `UPDATE_WIT=1` to write the files instead of comparing them.
     #[test]
     fn the_wit_files_are_those_of_the_definitions() {

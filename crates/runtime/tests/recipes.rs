@@ -207,13 +207,15 @@ async fn many_evaluations_run_at_once() {
         .recipe("default", |g| g.file("/a", "") + &g.include("base::default") + "(i32.const 0)");
     let base = Guest::new("base")
         .recipe("default", |g| g.file("/b", "") + &attempt("checkpoint", "") + "(i32.const 0)");
-    let kitchen = std::sync::Arc::new(kitchen(limits(), &[&web, &base]));
+    // The pool has room for as many as may run at once, not for all of these.
+    let limits = engine_runtime::EvaluationLimits { include_depth: 1, ..limits() };
+    let observed = Observed { delay: std::time::Duration::from_millis(50), ..Observed::default() };
+    let kitchen = std::sync::Arc::new(kitchen(limits, &[&web, &base]));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..200 {
         let kitchen = std::sync::Arc::clone(&kitchen);
-        tasks.spawn(async move {
-            kitchen.runtime.evaluate(request(&["web"]), Box::new(Observed::default())).await
-        });
+        let observer = Box::new(observed.clone());
+        tasks.spawn(async move { kitchen.runtime.evaluate(request(&["web"]), observer).await });
     }
     while let Some(collection) = tasks.join_next().await {
         assert_eq!(collection.unwrap(), Ok(engine_protocol::Collection::default()));

@@ -265,6 +265,8 @@ pub struct Observed {
     pub logs: Arc<Mutex<Vec<(String, LogLevel, String)>>>,
     pub batches: Arc<Mutex<Vec<Collection>>>,
     pub answer: Answer,
+    /// How long a checkpoint takes.
+    pub delay: std::time::Duration,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -289,6 +291,7 @@ impl EvaluationObserver for Observed {
 
     fn checkpoint(&mut self, batch: Collection) -> Checkpoint {
         self.batches.lock().unwrap().push(batch);
+        std::thread::sleep(self.delay);
         match self.answer {
             Answer::Reached => Checkpoint::Reached(Box::new(facts("after"))),
             Answer::Stopped => Checkpoint::Stopped,
