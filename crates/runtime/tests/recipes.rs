@@ -209,12 +209,12 @@ async fn many_evaluations_run_at_once() {
         .recipe("default", |g| g.file("/b", "") + &attempt("checkpoint", "") + "(i32.const 0)");
     // The pool has room for as many as may run at once, not for all of these.
     let limits = engine_runtime::EvaluationLimits { include_depth: 1, ..limits() };
-    let observed = Observed { delay: std::time::Duration::from_millis(50), ..Observed::default() };
+    let waiting = Observed { delay: std::time::Duration::from_millis(50), ..Observed::default() };
     let kitchen = std::sync::Arc::new(kitchen(limits, &[&web, &base]));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..200 {
         let kitchen = std::sync::Arc::clone(&kitchen);
-        let observer = Box::new(observed.clone());
+        let observer = Box::new(waiting.clone());
         tasks.spawn(async move { kitchen.runtime.evaluate(request(&["web"]), observer).await });
     }
     while let Some(collection) = tasks.join_next().await {
