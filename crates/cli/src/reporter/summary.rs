@@ -49,9 +49,9 @@ pub(crate) fn print(summary: &RunSummary, mode: Mode) {
     let end = if summary.stopped {
         "stopped by the operator".to_owned()
     } else if failed > 0 {
-        format!("{failed} of {} hosts failed", summary.nodes.len())
+        format!("{failed} of {} failed", hosts(summary.nodes.len()))
     } else {
-        format!("{} hosts ok", summary.nodes.len())
+        format!("{} ok", hosts(summary.nodes.len()))
     };
     anstream::println!(
         "{end}; {} {changed}, {} up to date, in {}",
@@ -59,6 +59,10 @@ pub(crate) fn print(summary: &RunSummary, mode: Mode) {
         counts.up_to_date,
         seconds(summary.duration_ms)
     );
+}
+
+fn hosts(count: usize) -> String {
+    if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
 }
 
 fn error(result: &NodeResult) -> Option<&str> {
