@@ -87,6 +87,9 @@ struct RunArguments {
     /// Only what needs no hosts, and so no root
     #[arg(long)]
     local: bool,
+    /// Leave the hosts running, to look closer; `engine-benchmark down` takes them down
+    #[arg(long)]
+    keep: bool,
 }
 
 fn main() -> ExitCode {
@@ -122,11 +125,13 @@ fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     if !arguments.local {
         let most = arguments.hosts.iter().copied().max().context("no number of hosts")?;
         let mut options = Options::new(FLEET, most);
-        options.tied = true;
+        options.tied = !arguments.keep;
         println!("booting {most} hosts");
         let fleet = Fleet::up(&options)?;
         let measured = lifecycle::measure(arguments, &engine, &cookbook, &fleet);
-        fleet.down()?;
+        if !arguments.keep {
+            fleet.down()?;
+        }
         results.cells = measured?;
     }
     report::machine("at the end");
