@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_protocol::{Collection, FromAgent, Mode, ResourceId, ToAgent, frame, message::End};
+use engine_protocol::{
+    Collection, FromAgent, Mode, ResourceId, ToAgent, frame,
+    message::{End, SILENCE_SECONDS},
+};
 
 use crate::overlay::Overlay;
 use crate::{
@@ -29,6 +32,30 @@ struct Signals {
     gone: AtomicBool,
     /// The last event, counted from 1, that the controller stopped.
     stopped: AtomicU64,
+    /// When the controller was last heard, in seconds since the agent began.
+    heard: AtomicU64,
+    began: Began,
+}
+
+#[derive(Debug)]
+struct Began(Instant);
+
+impl Default for Began {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Signals {
+    fn hear(&self) {
+        self.heard.store(self.began.0.elapsed().as_secs(), Ordering::Release);
+    }
+
+    /// Whether the controller has said nothing for so long that it must be gone.
+    fn silent(&self) -> bool {
+        let heard = self.heard.load(Ordering::Acquire);
+        self.began.0.elapsed().as_secs().saturating_sub(heard) > SILENCE_SECONDS
+    }
 }
 
 /// Serves one controller until the input ends; says whether it went well.
@@ -88,6 +115,7 @@ fn listen(
                     break;
                 }
             };
+            signals.hear();
             match message {
                 ToAgent::Begin { .. } => events += 1,
                 ToAgent::Stop => signals.stopped.store(events, Ordering::Release),
@@ -150,8 +178,8 @@ impl<W: Write> Session<W> {
                 self.overlay = self.event.take().map(Event::into_overlay).unwrap_or_default();
                 self.frames.send(&FromAgent::Finished { end });
             }
-            // The reading thread has seen it already.
-            ToAgent::Stop => {}
+            // The reading thread has seen them already.
+            ToAgent::Stop | ToAgent::Ping => {}
         }
         Ok(())
     }
@@ -211,5 +239,8 @@ impl<W: Write> Session<W> {
 }
 
 fn stopping(signals: &Signals, number: u64) -> bool {
+    if signals.silent() {
+        signals.gone.store(true, Ordering::Release);
+    }
     signals.gone.load(Ordering::Acquire) || signals.stopped.load(Ordering::Acquire) >= number.max(1)
 }

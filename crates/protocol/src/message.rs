@@ -22,6 +22,13 @@ pub enum Mode {
     Apply,
 }
 
+/// Seconds between two [`ToAgent::Ping`]s.
+pub const PING_SECONDS: u64 = 5;
+
+/// Seconds without a message after which a working agent takes the connection for dead and stops
+/// at the next resource. A broken network says nothing by itself for many minutes.
+pub const SILENCE_SECONDS: u64 = 20;
+
 /// From the controller to the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
@@ -40,6 +47,8 @@ pub enum ToAgent {
     Finish,
     /// End the resource in hand, then stop: no further resource, no delayed notification.
     Stop,
+    /// The controller is there. It says so every [`PING_SECONDS`] while the agent works.
+    Ping,
 }
 
 /// From the agent to the controller.

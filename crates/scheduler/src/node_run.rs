@@ -1,9 +1,16 @@
 //! One node's part of a run: evaluate, hand over, listen.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use engine_model::{Instance, LifecycleEvent, Name, RecipeName};
-use engine_protocol::{Collection, Facts, FromAgent, Mode, ResourceId, Status, ToAgent, message::End};
+use engine_protocol::{
+    Collection, Facts, FromAgent, Mode, ResourceId, Status, ToAgent,
+    message::{End, PING_SECONDS},
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -219,6 +226,8 @@ impl NodeRun {
     /// Hears the agent until a batch or the event ends; passes on the operator's wish to stop.
     async fn listen(&mut self) -> Result<End, NodeResult> {
         let mut stop = self.shared.stop.clone();
+        let period = Duration::from_secs(PING_SECONDS);
+        let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
         loop {
             let message = {
                 let mut receive = self.receiver.receive();
@@ -228,6 +237,11 @@ impl NodeRun {
                         () = stop.wait(), if !self.stop_sent => {
                             self.stop_sent = true;
                             if let Err(failure) = self.sender.send(ToAgent::Stop).await {
+                                break Err(failure);
+                            }
+                        }
+                        _ = pings.tick() => {
+                            if let Err(failure) = self.sender.send(ToAgent::Ping).await {
                                 break Err(failure);
                             }
                         }

@@ -1,6 +1,6 @@
 //! The scheduler's port: from an instance to an agent that has said hello.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use engine_model::{Connection, Instance, SshSettings};
 use engine_protocol::{FromAgent, ToAgent, frame};
@@ -55,6 +55,8 @@ impl Connector {
             connect_timeout: Some(ssh.connect_timeout),
             passphrase,
             sudo,
+            // A lost host is known as lost in about the time its agent needs to notice.
+            keepalive_interval: Duration::from_secs(5),
             ..SshOptions::default()
         };
         Connector { ssh: Ssh::new(options), defaults: ssh, agents }

@@ -1,0 +1,160 @@
+//! The command, started as an operator starts it, and what it said.
+
+use std::{
+    ffi::OsString,
+    io::Read as _,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// How to start the command for one stack.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Directory with `stacks/test.toml`.
+    pub directory: PathBuf,
+    /// The fleet's ssh_config.
+    pub ssh_config: PathBuf,
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit status.
+    pub code: i32,
+    /// Standard output.
+    pub output: String,
+    /// Standard error.
+    pub errors: String,
+    /// The run events, where `--json` was asked for.
+    pub events: Vec<Value>,
+}
+
+/// A command that is under way.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Engine {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let engine: OsString = std::env::var_os("ENGINE_BIN")
+            .expect("ENGINE_BIN names the engine command to test; scripts/test sets it");
+        let mut command = Command::new(engine);
+        command
+            .args(arguments)
+            .args(["--stack", "test", "--ssh-config"])
+            .arg(&self.ssh_config)
+            .current_dir(&self.directory)
+            .env("ENGINE_CACHE_DIR", self.directory.join("cache"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end, with `--json`.
+    pub fn json(&self, arguments: &[&str]) -> Run {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        self.start(&all).wait()
+    }
+
+    /// Runs it to its end, as text.
+    pub fn text(&self, arguments: &[&str]) -> Run {
+        self.start(arguments).wait()
+    }
+
+    /// Starts it.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        Running { child: self.command(arguments).spawn().expect("ENGINE_BIN can be started") }
+    }
+}
+
+impl Running {
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the child can be waited for").is_some()
+    }
+
+    /// Waits for its end, at most two minutes.
+    pub fn wait(mut self) -> Run {
+        let mut stdout = self.child.stdout.take().expect("it is piped");
+        let mut stderr = self.child.stderr.take().expect("it is piped");
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("it is UTF-8");
+            text
+        });
+        let (id, started) = (self.child.id(), Instant::now());
+        let guard = std::thread::spawn(move || {
+            while started.elapsed() < Duration::from_mins(2) {
+                std::thread::sleep(Duration::from_millis(200));
+                if !std::path::Path::new(&format!("/proc/{id}")).exists() {
+                    return;
+                }
+            }
+            let _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
+        });
+        let mut output = String::new();
+        stdout.read_to_string(&mut output).expect("it is UTF-8");
+        let status = self.child.wait().expect("the child can be waited for");
+        let errors = reader.join().expect("the reader ends");
+        drop(guard);
+        let events = output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Run { code: status.code().unwrap_or(-1), output, errors, events }
+    }
+}
+
+impl Run {
+    /// The summary of the run.
+    pub fn summary(&self) -> &Value {
+        let last = self.events.last().unwrap_or_else(|| panic!("no event: {}{}", self.output, self.errors));
+        assert_eq!(last["type"], "run_finished", "{last}");
+        &last["summary"]
+    }
+
+    /// What became of a host: `successful`, `failed`, …
+    pub fn result(&self, instance: &str) -> String {
+        self.node(instance)["result"]["result"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The error of a host.
+    pub fn error(&self, instance: &str) -> String {
+        self.node(instance)["result"]["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// How many actions of a host had an outcome: `changed`, `up_to_date`, …
+    pub fn count(&self, instance: &str, outcome: &str) -> u64 {
+        self.node(instance)["counts"][outcome].as_u64().expect("it is a count")
+    }
+
+    /// How many actions of all hosts had an outcome.
+    pub fn counts(&self, outcome: &str) -> u64 {
+        let nodes = self.summary()["nodes"].as_array().expect("there are nodes");
+        nodes.iter().map(|node| node["counts"][outcome].as_u64().expect("it is a count")).sum()
+    }
+
+    fn node(&self, instance: &str) -> &Value {
+        let nodes = self.summary()["nodes"].as_array().expect("there are nodes");
+        nodes
+            .iter()
+            .find(|node| node["instance"] == instance)
+            .unwrap_or_else(|| panic!("{instance} is not in {}", self.summary()))
+    }
+
+    /// Fails the test, with all that was said, unless the exit status is this.
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)] // Often called for its check alone.
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n{}\n{}", self.output, self.errors);
+        self
+    }
+}

@@ -1,0 +1,7 @@
+//! Drives the `engine` command against real hosts: what the end-to-end tests share.
+
+mod command;
+mod site;
+
+pub use command::{Engine, Run, Running};
+pub use site::{Site, eventually, repository};

@@ -1,0 +1,90 @@
+//! A fleet of hosts, and the directory of the operator who manages them.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use engine_test_hosts::{Fleet, Host, Options};
+use serde_json::Value;
+
+use crate::command::Engine;
+
+/// Real hosts and a stack of them.
+pub struct Site {
+    /// The hosts.
+    pub fleet: Fleet,
+    /// The command.
+    pub engine: Engine,
+    directory: tempfile::TempDir,
+}
+
+/// The top of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+impl Site {
+    /// Boots hosts. They go down when this is dropped.
+    pub fn up(fleet: &str, hosts: &[&str]) -> Self {
+        let mut options = Options::new(fleet, hosts.len());
+        options.names = hosts.iter().map(ToString::to_string).collect();
+        options.tied = true;
+        let fleet = Fleet::up(&options).expect("the hosts boot");
+        let directory = tempfile::tempdir().expect("there is a directory for temporary files");
+        std::fs::create_dir(directory.path().join("stacks")).expect("it can be written to");
+        let engine = Engine { directory: directory.path().to_owned(), ssh_config: fleet.ssh_config() };
+        Site { fleet, engine, directory }
+    }
+
+    /// A host.
+    pub fn host(&self, name: &str) -> &Host {
+        self.fleet.host(name).expect("the fleet has this host")
+    }
+
+    /// Writes the stack file.
+    pub fn write_stack(&self, text: &str) {
+        std::fs::write(self.directory.path().join("stacks/test.toml"), text).expect("it can be written to");
+    }
+
+    /// The instances' tables: every host in the layer of its name without the number.
+    pub fn instances(&self) -> String {
+        let mut text = String::new();
+        for host in self.fleet.hosts() {
+            let layer = host.name().rsplit_once('-').map_or(host.name(), |(layer, _)| layer);
+            let _ = write!(
+                text,
+                "\n[instances.{0}]\nlayers = [\"{layer}\"]\nhost = \"{0}\"\naddress = \"{1}\"\n",
+                host.name(),
+                host.address()
+            );
+        }
+        text
+    }
+
+    /// A stack of one layer `node`, whose setup declares just these resources, in order.
+    ///
+    /// Each is an object in the words of `cookbooks/probe`.
+    pub fn write_probe_stack(&self, resources: &Value, more: &str) {
+        self.write_stack(&format!(
+            "update_on_setup = false\n{more}\n\
+             [cookbooks.probe]\npath = \"{}\"\n\
+             [cookbooks.probe.grants]\npackages = [\"*\"]\nfiles = [\"/srv/**\", \"/etc/probe\"]\nservices = [\"*\"]\n\
+             execute = [[\"sleep\", \"*\"], [\"touch\", \"*\"], [\"/srv/work\", \"**\"], [\"sh\", \"/srv/work\", \"*\"]]\n\
+             [layers.node]\nsetup = [\"probe\"]\n\
+             [layers.node.attributes.probe]\nresources = '''{resources}'''\n{}",
+            repository().join("tests/e2e/cookbooks/probe").display(),
+            self.instances()
+        ));
+    }
+}
+
+/// Waits until it is so, at most half a minute: for what happens by itself on a host.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "after 30 s it is still not so: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
