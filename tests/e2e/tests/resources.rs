@@ -40,7 +40,7 @@ fn a_full_disk_leaves_the_old_content_and_the_next_run_finishes() {
     site.write_probe_stack(&file(&"new".repeat(100_000)), "");
     let run = site.engine.json(&["run", "setup"]).exits(1);
     let error = run.error("node-1");
-    assert!(error.contains("/srv/data/file") && error.to_lowercase().contains("space"), "{error}");
+    assert!(error.contains("/srv/data/file") && error.contains("is full"), "{error}");
     assert_eq!(host.check_exec(["cat", "/srv/data/file"]).unwrap(), "old");
     assert_eq!(host.check_exec(["ls", "-A", "/srv/data"]).unwrap().trim(), "file");
     host.free_disk("/srv/data").unwrap();
@@ -80,7 +80,7 @@ fn a_held_package_lock_is_waited_for_and_said() {
     let host = site.host("node-1");
     site.write_probe_stack(&json!([{"package": {"name": "hello"}}]), "");
     let holder = "use Fcntl; open(F, '>', '/var/lib/dpkg/lock-frontend'); \
-         fcntl(F, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die; \
+         my $lock = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $lock) or die; \
          open(M, '>', '/run/held'); close(M); while (!-e '/run/release') { select(undef, undef, undef, 0.1) }";
     let mut held = host.command(["perl", "-e", holder]).unwrap().spawn().unwrap();
     eventually("the lock is held", || host.exec(["test", "-e", "/run/held"]).unwrap().status.success());
