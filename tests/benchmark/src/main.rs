@@ -11,7 +11,11 @@ mod measure;
 mod packet;
 mod report;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -50,6 +54,13 @@ enum Command {
         #[arg(long)]
         scripts: PathBuf,
     },
+}
+
+/// In memory, where there is such a place: how fast this machine's disk makes and deletes files is not the question,
+/// and some file systems are slow at making files where many were deleted just before.
+fn fleet_dir() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.join("engine-benchmark") } else { default_dir(FLEET) }
 }
 
 /// Which hosts.
@@ -95,7 +106,7 @@ struct RunArguments {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
-        Command::Down => Fleet::down_at(default_dir(FLEET)).map_err(Into::into),
+        Command::Down => Fleet::down_at(fleet_dir()).map_err(Into::into),
         Command::Measure { argv } => measure::child(&argv),
         Command::Handshake(HostsArguments { config, hosts }) => baseline::handshake(config, hosts),
         Command::Openssh { hosts: HostsArguments { config, hosts }, scripts } => {
@@ -126,6 +137,7 @@ fn run(arguments: &RunArguments) -> anyhow::Result<()> {
         let most = arguments.hosts.iter().copied().max().context("no number of hosts")?;
         let mut options = Options::new(FLEET, most);
         options.tied = !arguments.keep;
+        options.state_dir = Some(fleet_dir());
         println!("booting {most} hosts");
         let fleet = Fleet::up(&options)?;
         let measured = lifecycle::measure(arguments, &engine, &cookbook, &fleet);
