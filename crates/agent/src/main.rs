@@ -6,7 +6,7 @@
     reason = "the program, unlike the library, speaks to people"
 )]
 
-use std::{env, path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, fs::File, os::fd::AsFd, path::PathBuf, process::ExitCode, time::Duration};
 
 use engine_agent::{facts, node::Settings, serve};
 
@@ -54,7 +54,15 @@ fn main() -> ExitCode {
         }
     }
     let settings = Settings { state_dir: state_dir.unwrap_or_else(default_state_dir), lock_wait };
-    match serve::serve(settings, std::io::stdin(), std::io::stdout()) {
+    // `Stdout` is for lines: it would write what follows the last line feed of a frame apart, a packet of its own.
+    let output = match std::io::stdout().as_fd().try_clone_to_owned() {
+        Ok(output) => File::from(output),
+        Err(error) => {
+            eprintln!("engine-agent: standard output: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match serve::serve(settings, std::io::stdin(), output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("engine-agent: {error}");
