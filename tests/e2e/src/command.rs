@@ -143,7 +143,8 @@ impl Run {
         nodes.iter().map(|node| node["counts"][outcome].as_u64().expect("it is a count")).sum()
     }
 
-    fn node(&self, instance: &str) -> &Value {
+    /// A host in the summary.
+    pub fn node(&self, instance: &str) -> &Value {
         let nodes = self.summary()["nodes"].as_array().expect("there are nodes");
         nodes
             .iter()

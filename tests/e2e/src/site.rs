@@ -70,7 +70,8 @@ impl Site {
         self.write_stack(&format!(
             "update_on_setup = false\n{more}\n\
              [cookbooks.probe]\npath = \"{}\"\n\
-             [cookbooks.probe.grants]\npackages = [\"*\"]\nfiles = [\"/srv/**\", \"/etc/probe\"]\nservices = [\"*\"]\n\
+             [cookbooks.probe.grants]\npackages = [\"*\"]\nfiles = [\"/srv/**\", \"/home/probe-user/**\", \"/etc/probe\"]\nservices = [\"*\"]\n\
+             users = [\"probe*\"]\ngroups = [\"probe*\"]\n\
              execute = [[\"sleep\", \"*\"], [\"touch\", \"*\"], [\"/srv/work\", \"**\"], [\"sh\", \"/srv/work\", \"*\"]]\n\
              [layers.node]\nsetup = [\"probe\"]\n\
              [layers.node.attributes.probe]\nresources = '''{resources}'''\n{}",

@@ -1,9 +1,12 @@
 //! Hosts that cannot be reached, connections that break, and the operator's Ctrl-C.
 #![cfg(feature = "real-hosts")]
 
-use std::time::Duration;
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
-use engine_e2e_tests::{Site, eventually};
+use engine_e2e_tests::{Run, Site, eventually};
 use engine_test_hosts::Host;
 use serde_json::{Value, json};
 
@@ -31,35 +34,62 @@ fn every_bad_host_is_named_with_its_reason_and_the_good_one_goes_on() {
     site.host("silent-1").freeze().unwrap();
     let renew = "rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh";
     site.host("changed-1").check_exec(["sh", "-c", renew]).unwrap();
+    site.host("plain-1").check_exec(["rm", "/root/.ssh/authorized_keys"]).unwrap();
     let mut text = "update_on_setup = false\n[ssh]\nconnect_timeout = 4\n".to_owned();
-    for name in ["good", "refused", "silent", "changed", "plain", "sudo"] {
+    for name in ["good", "refused", "silent", "changed", "plain", "sudo", "locked"] {
         text.push_str("[layers.");
         text.push_str(name);
         text.push_str("]\n");
     }
-    // `plain-1` is logged in to as somebody without sudo, and once more as somebody with it.
+    // `plain-1` is logged in to as somebody without sudo, as somebody with it, and as root, who has no key there.
     let instances = site.instances().replace("host = \"plain-1\"", "host = \"plain-1\"\nuser = \"nosudo\"");
-    text +=
-        &(instances + "\n[instances.sudo-1]\nlayers = [\"sudo\"]\nhost = \"plain-1\"\nuser = \"operator\"\n");
+    text += &instances;
+    for (layer, user) in [("sudo", "operator"), ("locked", "root")] {
+        let _ = write!(
+            text,
+            "\n[instances.{layer}-1]\nlayers = [\"{layer}\"]\nhost = \"plain-1\"\nuser = \"{user}\"\n"
+        );
+    }
     site.write_stack(&text);
 
     let run = site.engine.json(&["run", "setup"]).exits(1);
     for good in ["good-1", "sudo-1"] {
         assert_eq!(run.result(good), "successful", "{}", run.output);
     }
-    for (host, words) in [
-        ("refused-1", "refused the connection"),
-        ("silent-1", "within 4 s"),
-        ("changed-1", "CHANGED"),
-        ("plain-1", "sudo"),
+    let text = site.engine.text(&["run", "setup"]).exits(1).output;
+    for (host, name, words, hint) in [
+        ("refused-1", "refused-1", "refused the connection", "is sshd running there"),
+        ("silent-1", "silent-1", "within 4 s", "is it an SSH server"),
+        ("changed-1", "changed-1", "THE HOST KEY OF changed-1 HAS CHANGED", "ssh-keygen -f "),
+        ("plain-1", "nosudo@", "sudo", "log in as root"),
+        ("locked-1", "plain-1", "accepts none of the keys", "ssh-copy-id"),
     ] {
         assert_eq!(run.result(host), "unreachable", "{}", run.output);
-        assert!(run.error(host).contains(words), "{host}: {}", run.error(host));
+        let error = run.error(host);
+        assert!(error.contains(words) && error.contains(name), "{host}: {error}");
         let told =
             run.events.iter().find(|event| event["type"] == "unreachable" && event["instance"] == host);
-        assert!(told.is_some_and(|event| event["hint"].is_string()), "{host} has no hint");
+        let told = told.and_then(|event| event["hint"].as_str()).unwrap_or_default();
+        assert!(told.contains(hint), "{host}: hint: {told}");
+        // The same for people: when it happens, with the hint, and below the table.
+        let line = text.lines().find(|line| line.starts_with(host)).unwrap_or_default();
+        assert!(line.contains("! unreachable") && line.contains(name), "{host}: {text}");
+        assert!(text.contains(&format!("hint: {told}")), "{host}: {text}");
+        let end = text.lines().any(|line| line.starts_with(&format!("{host}: ")));
+        assert!(end, "{host}: {text}");
     }
+    assert!(text.contains("\n5 of 7 hosts failed; "), "{text}");
     site.host("silent-1").thaw().unwrap();
+}
+
+fn has_agent(host: &Host) -> bool {
+    host.exec(["pgrep", "-f", "engine/agent"]).unwrap().status.success()
+}
+
+/// Names of resources in events of a type, in order.
+fn resources<'r>(run: &'r Run, event: &str) -> Vec<&'r str> {
+    let events = run.events.iter().filter(|one| one["type"] == event);
+    events.map(|one| one["resource"]["name"].as_str().expect("a resource has a name")).collect()
 }
 
 #[test]
@@ -74,17 +104,32 @@ fn ctrl_c_ends_the_resource_in_hand_and_the_next_run_goes_on() {
     let run = run.wait().exits(130);
     assert_eq!(run.result("node-1"), "stopped", "{}", run.output);
     assert_eq!(run.summary()["stopped"], true);
+    assert!(run.errors.contains("finishes the resource in hand"), "{}", run.errors);
+    let tried = resources(&run, "resource_started");
+    assert_eq!(tried, resources(&run, "resource_finished"), "what was begun was not finished");
+    let position = run.node("node-1")["result"]["position"].as_str().unwrap_or_default();
+    assert!(position.contains(&format!("{} not tried", 12 - tried.len())), "{position}: {tried:?}");
     let done = steps_done(host);
     assert!(done < 6);
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(2));
     assert_eq!(steps_done(host), done, "the agent went on after it was stopped");
+
+    // The same in words.
+    let run = site.engine.start(&["run", "setup"]);
+    eventually("one more step is done", || steps_done(host) > done);
+    run.signal("INT");
+    let run = run.wait().exits(130);
+    assert!(run.output.contains("- stopped in setup, at a resource boundary, "), "{}", run.output);
+    assert!(run.output.contains("\nstopped by the operator; "), "{}", run.output);
+    let done = steps_done(host);
+    assert!(done < 6);
 
     // The controller dies without a word: the agent sees the end of its input.
     let run = site.engine.start(&["run", "setup", "--json"]);
     eventually("one more step is done", || steps_done(host) > done);
     run.signal("KILL");
     drop(run.wait());
-    eventually("the agent is gone", || !host.exec(["pgrep", "-f", "engine/agent"]).unwrap().status.success());
+    eventually("the agent is gone", || !has_agent(host));
     let done = steps_done(host);
     assert!(done < 6, "the agent went on without a controller");
 
@@ -94,18 +139,55 @@ fn ctrl_c_ends_the_resource_in_hand_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn ctrl_c_twice_leaves_at_once_and_the_next_run_waits_for_the_agent_left_behind() {
+    let site = Site::up("leave", &["node-1"]);
+    let host = site.host("node-1");
+    let resources = json!([
+        {"execute": {"argv": ["sleep", "6"], "creates": "/srv/slept"}},
+        {"execute": {"argv": ["touch", "/srv/slept"], "creates": "/srv/slept"}},
+    ]);
+    site.write_probe_stack(&resources, "");
+    let run = site.engine.start(&["run", "setup"]);
+    eventually("it sleeps", || host.exec(["pgrep", "-x", "sleep"]).unwrap().status.success());
+    run.signal("INT");
+    std::thread::sleep(Duration::from_millis(500));
+    let began = Instant::now();
+    run.signal("INT");
+    run.wait().exits(130);
+    assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
+    assert!(has_agent(host), "the resource in hand was not finished");
+
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    let waiting = run.events.iter().find(|event| event["type"] == "waiting").expect("it said that it waits");
+    let message = waiting["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("another agent (process "), "{message}");
+    // The agent left behind ended its sleep and nothing more.
+    assert_eq!(run.count("node-1", "changed"), 2, "{}", run.output);
+    assert!(!has_agent(host));
+}
+
+#[test]
 fn a_cut_connection_stops_the_agent_at_a_boundary_in_bounded_time() {
+    const STEPS: usize = 36;
     let site = Site::up("cut", &["node-1"]);
     let host = site.host("node-1");
-    site.write_probe_stack(&slow(60), "");
-    let run = site.engine.start(&["run", "setup", "--json"]);
+    site.write_probe_stack(&slow(STEPS), "");
+    let run = site.engine.start(&["run", "setup"]);
     eventually("the first step is done", || steps_done(host) >= 1);
     host.cut().unwrap();
     let run = run.wait().exits(1);
-    assert_eq!(run.result("node-1"), "connection_lost", "{}", run.output);
-    eventually("the agent is gone", || !host.exec(["pgrep", "-f", "engine/agent"]).unwrap().status.success());
-    assert!(steps_done(host) < 60, "the agent went on without a connection");
+    assert!(run.output.contains("! connection lost "), "{}", run.output);
+    assert!(run.output.contains("the agent ends the resource in hand and stops"), "{}", run.output);
+    assert!(run.output.contains("\n1 of 1 host failed; "), "{}", run.output);
+    let table = run.output.lines().find(|line| line.contains("connection lost  "));
+    assert!(table.is_some_and(|line| line.starts_with("node-1")), "{}", run.output);
+
+    eventually("the agent is gone", || !has_agent(host));
+    let done = steps_done(host);
+    assert!(done < STEPS, "the agent went on without a connection");
     host.heal().unwrap();
-    site.write_probe_stack(&slow(2), "");
-    site.engine.json(&["run", "setup"]).exits(0);
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!(steps_done(host), STEPS);
+    let changed = usize::try_from(run.count("node-1", "changed")).unwrap();
+    assert_eq!(changed, 2 * (STEPS - done), "what was done is not done again");
 }

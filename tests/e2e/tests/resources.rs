@@ -19,6 +19,33 @@ fn a_service_is_enabled_and_started_and_then_left_alone() {
 }
 
 #[test]
+fn users_groups_packages_and_what_belongs_to_them() {
+    let site = Site::up("accounts", &["node-1"]);
+    let host = site.host("node-1");
+    let resources = json!([
+        {"group": {"name": "probe-group", "members": []}},
+        {"user": {"name": "probe-user", "groups": ["probe-group"], "shell": "/bin/sh"}},
+        {"directory": {"path": "/srv/owned"}},
+        {"owned_file": {"path": "/srv/owned/file", "owner": "probe-user", "group": "probe-group"}},
+        {"package": {"name": "hello"}},
+        {"execute_as": {"user": "probe-user", "argv": ["touch", "/home/probe-user/was-here"], "creates": "/home/probe-user/was-here"}},
+    ]);
+    site.write_probe_stack(&resources, "");
+    let plan = site.engine.json(&["plan", "setup"]).exits(0);
+    assert_eq!(plan.counts("failed"), 0, "{}", plan.output);
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!(run.count("node-1", "changed"), 6, "{}", run.output);
+    let says = |argv: &[&str]| host.check_exec(argv).unwrap().trim().to_owned();
+    assert!(says(&["id", "-nG", "probe-user"]).contains("probe-group"));
+    assert!(says(&["getent", "passwd", "probe-user"]).ends_with(":/bin/sh"));
+    assert_eq!(says(&["stat", "-c", "%U:%G %a", "/srv/owned/file"]), "probe-user:probe-group 640");
+    assert_eq!(says(&["dpkg-query", "-W", "-f", "${Status}", "hello"]), "install ok installed");
+    assert_eq!(says(&["stat", "-c", "%U", "/home/probe-user/was-here"]), "probe-user");
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!(run.counts("changed"), 0, "{}", run.output);
+}
+
+#[test]
 fn updates_are_installed_at_setup_and_the_second_time_there_are_none() {
     let site = Site::up("updates", &["node-1"]);
     site.write_stack(&format!("[layers.node]\n{}", site.instances()));
@@ -93,5 +120,7 @@ fn a_held_package_lock_is_waited_for_and_said() {
     held.wait().unwrap();
     let waiting = run.events.iter().find(|event| event["type"] == "waiting").expect("it said that it waits");
     assert_eq!(waiting["resource"]["name"], "package[hello]");
+    let message = waiting["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("the package lock, held by ") && message.contains("perl"), "{message}");
     assert!(host.exec(["dpkg", "-s", "hello"]).unwrap().status.success());
 }
