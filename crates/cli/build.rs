@@ -2,7 +2,9 @@
 //! standard library this toolchain has.
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -28,10 +30,8 @@ fn main() {
         let binary = build(&root, &out, target, linker);
         let carried = out.join(format!("agent-{architecture}"));
         fs::copy(&binary, &carried).expect("the agent can be copied");
-        table.push_str(&format!(
-            "    ({architecture:?}, include_bytes!({:?})),\n",
-            carried.display().to_string()
-        ));
+        writeln!(table, "    ({architecture:?}, include_bytes!({:?})),", carried.display().to_string())
+            .expect("text can be written to");
     }
     table.push_str("]\n");
     fs::write(out.join("agents.rs"), table).expect("the output directory can be written to");

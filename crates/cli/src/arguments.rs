@@ -149,6 +149,7 @@ pub(crate) struct RunArguments {
 /// How much a recipe may use.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits of each recipe")]
+#[allow(clippy::struct_field_names)] // They are the options' names.
 pub(crate) struct LimitArguments {
     /// Instructions, in millions
     #[arg(long, value_name = "MILLIONS", default_value_t = 5_000, hide_short_help = true)]

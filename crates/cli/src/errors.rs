@@ -21,6 +21,7 @@ pub(crate) struct Failure {
     rendered: Option<String>,
 }
 
+#[allow(clippy::needless_pass_by_value)] // Texts and errors alike, without an `&` at every call.
 impl Failure {
     /// What was asked for failed.
     pub(crate) fn failed(message: impl ToString) -> Self {

@@ -48,6 +48,11 @@ impl Site {
         std::fs::write(self.directory.path().join("stacks/test.toml"), text).expect("it can be written to");
     }
 
+    /// The stack file.
+    pub fn stack(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("stacks/test.toml")).expect("it was written")
+    }
+
     /// The instances' tables: every host in the layer of its name without the number.
     pub fn instances(&self) -> String {
         let mut text = String::new();

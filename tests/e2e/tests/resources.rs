@@ -2,7 +2,12 @@
 #![cfg(feature = "real-hosts")]
 
 use engine_e2e_tests::{Site, eventually};
+use engine_test_hosts::Host;
 use serde_json::json;
+
+fn exists(host: &Host, path: &str) -> bool {
+    host.exec(["test", "-e", path]).unwrap().status.success()
+}
 
 #[test]
 fn a_service_is_enabled_and_started_and_then_left_alone() {
@@ -57,48 +62,114 @@ fn updates_are_installed_at_setup_and_the_second_time_there_are_none() {
 
 #[test]
 fn a_full_disk_leaves_the_old_content_and_the_next_run_finishes() {
-    let site = Site::up("disk", &["node-1"]);
+    let site = Site::up("disk", &["node-1", "node-2"]);
     let host = site.host("node-1");
-    let file = |content: &str| json!([{"directory": {"path": "/srv/data"}}, {"file": {"path": "/srv/data/file", "content": content}}]);
-    host.check_exec(["mkdir", "-p", "/srv/data"]).unwrap();
+    let write = |content: &str| {
+        let file = |path: &str| json!({"file": {"path": path, "content": content}});
+        let paths = ["/srv/before", "/srv/data/file", "/srv/data/after"];
+        site.write_probe_stack(&paths.into_iter().map(file).collect(), "");
+    };
+    for host in site.fleet.hosts() {
+        host.check_exec(["mkdir", "-p", "/srv/data"]).unwrap();
+    }
     host.fill_disk("/srv/data", 64 * 1024).unwrap();
-    site.write_probe_stack(&file("old"), "");
+    write("old");
     site.engine.json(&["run", "setup"]).exits(0);
-    site.write_probe_stack(&file(&"new".repeat(100_000)), "");
+    write(&"new".repeat(100_000));
+
     let run = site.engine.json(&["run", "setup"]).exits(1);
+    assert_eq!((run.result("node-1").as_str(), run.result("node-2").as_str()), ("failed", "successful"));
     let error = run.error("node-1");
-    assert!(error.contains("/srv/data/file") && error.contains("is full"), "{error}");
-    assert_eq!(host.check_exec(["cat", "/srv/data/file"]).unwrap(), "old");
-    assert_eq!(host.check_exec(["ls", "-A", "/srv/data"]).unwrap().trim(), "file");
+    assert!(error.starts_with("file[/srv/data/file]: ") && error.contains("is full"), "{error}");
+    assert_eq!((run.count("node-1", "changed"), run.count("node-1", "failed")), (1, 1), "{}", run.output);
+    for name in ["file", "after"] {
+        assert_eq!(host.check_exec(["cat", &format!("/srv/data/{name}")]).unwrap(), "old");
+    }
+    assert_eq!(
+        host.check_exec(["ls", "-A", "/srv/data"]).unwrap(),
+        "after\nfile\n",
+        "a temporary file is left"
+    );
+
+    // Again, in words: what was done is not done again, and below the table stands the error.
+    let text = site.engine.text(&["run", "setup"]).exits(1).output;
+    assert!(
+        text.contains("! failed file[/srv/data/file] (create): `/srv/data/file` cannot be written"),
+        "{text}"
+    );
+    assert!(text.contains("\nnode-1: file[/srv/data/file]: "), "{text}");
+    assert!(text.contains("\n1 of 2 hosts failed; 0 changed, "), "{text}");
+
+    host.check_exec(["mount", "-o", "remount,size=1m", "/srv/data"]).unwrap();
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!(run.counts("changed"), 2, "{}", run.output);
+    for name in ["file", "after"] {
+        let size = host.check_exec(["stat", "-c", "%s", &format!("/srv/data/{name}")]).unwrap();
+        assert_eq!(size.trim(), "300000");
+    }
+    assert_eq!(host.check_exec(["ls", "-A", "/srv/data"]).unwrap(), "after\nfile\n");
     host.free_disk("/srv/data").unwrap();
-    site.engine.json(&["run", "setup"]).exits(0);
-    assert_eq!(host.check_exec(["stat", "-c", "%s", "/srv/data/file"]).unwrap().trim(), "300000");
 }
 
 #[test]
 fn a_path_outside_of_the_grant_is_denied_before_anything_is_sent() {
     let site = Site::up("grants", &["node-1"]);
     let host = site.host("node-1");
-    site.write_probe_stack(
-        &json!([{"directory": {"path": "/srv/made"}}, {"file": {"path": "/etc/cron.d/root", "content": "x"}}]),
-        "",
-    );
+    let declared =
+        json!([{"directory": {"path": "/srv/made"}}, {"file": {"path": "/etc/cron.d/root", "content": "x"}}]);
+    site.write_probe_stack(&declared, "");
     let run = site.engine.json(&["run", "setup"]).exits(1);
     assert_eq!(run.result("node-1"), "evaluation_failed");
-    let error = run.error("node-1");
-    assert!(
-        error.contains("not granted files `/etc/cron.d/root`") && error.contains("[cookbooks.probe.grants]"),
-        "{error}"
-    );
-    assert!(!host.exec(["test", "-e", "/srv/made"]).unwrap().status.success());
+    assert!(!run.events.iter().any(|event| event["type"] == "resource_started"), "{}", run.output);
+    let text = site.engine.text(&["run", "setup"]).exits(1).output;
+    let way_out = "add it to [cookbooks.probe.grants] in the stack file";
+    for said in [&run.error("node-1"), &text] {
+        assert!(said.contains("is not granted files `/etc/cron.d/root`") && said.contains(way_out), "{said}");
+    }
+    assert!(!exists(host, "/srv/made") && !exists(host, "/etc/cron.d/root"));
 
-    // A link planted below the granted directory would lead out of it.
-    host.check_exec(["ln", "-s", "/etc", "/srv/link"]).unwrap();
-    site.write_probe_stack(&json!([{"file": {"path": "/srv/link/probe-was-here", "content": "x"}}]), "");
-    let run = site.engine.json(&["run", "setup"]).exits(1);
-    assert_eq!(run.result("node-1"), "failed");
-    assert!(run.error("node-1").contains("/srv/link"), "{}", run.error("node-1"));
-    assert!(!host.exec(["test", "-e", "/etc/probe-was-here"]).unwrap().status.success());
+    // Without a grant for a capability that the cookbook asks for, nobody is even connected to.
+    let stack = site.stack();
+    site.write_stack(&stack.replace("services = [\"*\"]\n", ""));
+    let run = site.engine.text(&["run", "setup"]).exits(2);
+    assert!(run.output.is_empty(), "{}", run.output);
+    for words in ["capability `services`", "[cookbooks.probe.grants] as `services = [...]`"] {
+        assert!(run.errors.contains(words), "{}", run.errors);
+    }
+}
+
+#[test]
+fn a_link_that_a_user_plants_below_the_granted_directory_leads_nowhere() {
+    let site = Site::up("links", &["node-1"]);
+    let host = site.host("node-1");
+    let state = "stat -c %i.%s.%a.%u.%Z /etc /etc/shadow; sha256sum /etc/shadow";
+    let plant = "install -d -o operator /srv/shared; \
+         runuser -u operator -- ln -s /etc /srv/shared/directory; \
+         runuser -u operator -- ln -s /etc/shadow /srv/shared/file";
+    host.check_exec(["sh", "-c", plant]).unwrap();
+    let before = host.check_exec(["sh", "-c", state]).unwrap();
+    for (path, link) in [
+        ("/srv/shared/directory/planted", "/srv/shared/directory"),
+        ("/srv/shared/directory/shadow", "/srv/shared/directory"),
+        ("/srv/shared/file", "/srv/shared/file"),
+    ] {
+        for resource in ["file", "directory"] {
+            let wanted = match resource {
+                "file" => json!([{"file": {"path": path, "content": "x"}}]),
+                _ => json!([{"directory": {"path": path}}]),
+            };
+            site.write_probe_stack(&wanted, "");
+            for command in ["plan", "run"] {
+                let run = site.engine.json(&[command, "setup"]).exits(1);
+                assert_eq!(run.result("node-1"), "failed");
+                let error = run.error("node-1");
+                let refused = error.contains(&format!("`{link}`")) && error.contains("link");
+                assert!(error.starts_with(&format!("{resource}[{path}]: ")) && refused, "{error}");
+            }
+        }
+    }
+    assert_eq!(host.check_exec(["sh", "-c", state]).unwrap(), before);
+    assert!(!exists(host, "/etc/planted"));
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub fn check<'r>(
             if asked.is_empty() {
                 return Ok(Check::UpToDate);
             }
-            let candidates = candidates(&asked)?;
+            let candidates = candidates(&asked, context.mode)?;
             for name in asked {
                 let candidate =
                     candidates.iter().find(|(known, _)| known == name).map(|(_, version)| version);
@@ -163,12 +163,22 @@ fn lists_may_be_old(error: &CommandError) -> bool {
 }
 
 /// The newest versions that can be had.
-fn candidates(names: &[&str]) -> Result<Vec<(String, String)>, PackageError> {
-    let run = Run::new(["apt-cache", "policy", "--"].iter().chain(names)).parsed();
+fn candidates(names: &[&str], mode: Mode) -> Result<Vec<(String, String)>, PackageError> {
+    let words = ["apt-cache"].iter().chain(read_only(mode)).chain(&["policy", "--"]).chain(names);
+    let run = Run::new(words).parsed();
     let output = run
         .succeed()
         .map_err(|source| PackageError::Manager { what: "`apt-cache policy`".to_owned(), source })?;
     Ok(parse_policy(&output))
+}
+
+/// Even those programs of apt that only look keep what they made of the package lists in `/var/cache/apt`; in a plan
+/// they must make it anew, which takes half a second, and forget it.
+fn read_only(mode: Mode) -> &'static [&'static str] {
+    match mode {
+        Mode::Plan => &["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="],
+        Mode::Apply => &[],
+    }
 }
 
 /// Reads names and candidates from the output of `apt-cache policy`.
@@ -217,8 +227,9 @@ pub fn check_update<'r>(
         wait_for_lock(resource, context)?;
         update(context)?;
     }
-    let simulation = Run::new(["apt-get", "-s", "-o", "Debug::NoLocking=1", "upgrade", "--with-new-pkgs"]);
-    let output = simulation
+    let words = ["-s", "-o", "Debug::NoLocking=1", "upgrade", "--with-new-pkgs"];
+    let words = ["apt-get"].iter().chain(read_only(context.mode)).chain(&words);
+    let output = Run::new(words)
         .parsed()
         .succeed()
         .map_err(|source| PackageError::Manager { what: "`apt-get -s upgrade`".to_owned(), source })?;

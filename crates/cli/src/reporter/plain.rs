@@ -1,5 +1,7 @@
 //! Lines, in the order in which things happen.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
 use engine_protocol::{Mode, Status};
 use engine_scheduler::{NodeResult, RunEvent, ports::LogLevel};
@@ -41,11 +43,11 @@ impl Reporter for Plain {
                 };
                 anstream::println!("{what} on stack {stack}: {}", names.join(", "));
             }
-            RunEvent::Connected { instance, agent_uploaded, duration_ms } => {
-                if *agent_uploaded || self.verbose {
-                    let uploaded = if *agent_uploaded { ", agent uploaded" } else { "" };
-                    self.line(instance, &format!("connected in {duration_ms} ms{uploaded}"));
-                }
+            RunEvent::Connected { instance, agent_uploaded, duration_ms }
+                if *agent_uploaded || self.verbose =>
+            {
+                let uploaded = if *agent_uploaded { ", agent uploaded" } else { "" };
+                self.line(instance, &format!("connected in {duration_ms} ms{uploaded}"));
             }
             RunEvent::Unreachable { instance, error, hint, known } => {
                 let style = AnsiColor::Red.on_default().bold();
@@ -72,11 +74,11 @@ impl Reporter for Plain {
                     &format!("? {event}: what follows the checkpoint is unknown until it is reached"),
                 );
             }
-            RunEvent::Log { instance, recipe, level, message } => {
-                if *level != LogLevel::Debug || self.verbose {
-                    let word = if *level == LogLevel::Warn { "warning: " } else { "" };
-                    self.line(instance, &format!("> {word}{message} ({recipe})"));
-                }
+            RunEvent::Log { instance, recipe, level, message }
+                if *level != LogLevel::Debug || self.verbose =>
+            {
+                let word = if *level == LogLevel::Warn { "warning: " } else { "" };
+                self.line(instance, &format!("> {word}{message} ({recipe})"));
             }
             RunEvent::Waiting { instance, resource, message } => {
                 self.line(instance, &format!(". {}: {message}", resource.name));
@@ -89,13 +91,13 @@ impl Reporter for Plain {
                 let mut text =
                     format!("{style}{sign} {word}{style:#} {} ({})", resource.name, outcome.action);
                 if let Some(by) = notified_by {
-                    text += &format!(", notified by {by}");
+                    let _ = write!(text, ", notified by {by}");
                 }
                 if let Some(reason) = outcome::reason(outcome) {
-                    text += &format!(": {reason}");
+                    let _ = write!(text, ": {reason}");
                 }
                 if self.verbose {
-                    text += &format!(" [{}, {} us]", resource.recipe, outcome.duration_us);
+                    let _ = write!(text, " [{}, {} us]", resource.recipe, outcome.duration_us);
                 }
                 self.line(instance, &text);
                 let changes = outcome::changes(&outcome.changes);
