@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn candidates_are_read_from_policy() {
         let output = "nginx-light:\n  Installed: (none)\n  Candidate: 1.22.1-9+deb12u1\n  Version table:\n\
-                      \x20    1.22.1-9+deb12u1 500\n        500 http://deb.debian.org/debian bookworm/main amd64 Packages\n\
+                      \x20    1.22.1-9+deb12u1 500\n        500 http://mirror.example/debian bookworm/main amd64 Packages\n\
                       awk:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
         assert_eq!(parse_policy(output), [("nginx-light".to_owned(), "1.22.1-9+deb12u1".to_owned())]);
     }
