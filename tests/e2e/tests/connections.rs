@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 
 /// Pairs of a second of sleep and a file that says that it is over.
 fn slow(steps: usize) -> Value {
+    steps_of("1", steps)
+}
+
+fn steps_of(seconds: &str, steps: usize) -> Value {
     (1..=steps)
         .flat_map(|step| {
             let path = format!("/srv/{step}");
             [
-                json!({"execute": {"argv": ["sleep", "1"], "creates": path}}),
+                json!({"execute": {"argv": ["sleep", seconds], "creates": path}}),
                 json!({"execute": {"argv": ["touch", path], "creates": path}}),
             ]
         })
@@ -167,27 +171,47 @@ fn ctrl_c_twice_leaves_at_once_and_the_next_run_waits_for_the_agent_left_behind(
 }
 
 #[test]
-fn a_cut_connection_stops_the_agent_at_a_boundary_in_bounded_time() {
-    const STEPS: usize = 36;
-    let site = Site::up("cut", &["node-1"]);
-    let host = site.host("node-1");
+fn broken_connections_stop_the_agents_at_a_boundary_in_bounded_time_and_the_next_run_finishes() {
+    const STEPS: usize = 28;
+    let site = Site::up("broken", &["node-1", "node-2", "node-3", "node-4"]);
+    let [cut, frozen, killed, good] = site.fleet.hosts() else { panic!("there are four hosts") };
+    let broken = [cut, frozen, killed];
     site.write_probe_stack(&slow(STEPS), "");
     let run = site.engine.start(&["run", "setup"]);
-    eventually("the first step is done", || steps_done(host) >= 1);
-    host.cut().unwrap();
+    eventually("everyone's first step is done", || {
+        site.fleet.hosts().iter().all(|host| steps_done(host) >= 1)
+    });
+    cut.cut().unwrap();
+    frozen.freeze().unwrap();
+    killed.kill().unwrap();
     let run = run.wait().exits(1);
-    assert!(run.output.contains("! connection lost "), "{}", run.output);
-    assert!(run.output.contains("the agent ends the resource in hand and stops"), "{}", run.output);
-    assert!(run.output.contains("\n1 of 1 host failed; "), "{}", run.output);
-    let table = run.output.lines().find(|line| line.contains("connection lost  "));
-    assert!(table.is_some_and(|line| line.contains("node-1")), "{}", run.output);
+    for host in broken {
+        let name = host.name();
+        let line = format!("{name}  ! connection lost ");
+        let line = run.output.lines().find(|said| said.starts_with(&line)).unwrap_or(&run.output);
+        assert!(line.contains("the agent ends the resource in hand and stops"), "{line}");
+        assert!(run.output.contains(&format!("\n {name}  connection lost ")), "{}", run.output);
+    }
+    assert!(run.output.contains("\n3 of 4 hosts failed; "), "{}", run.output);
+    assert_eq!(steps_done(good), STEPS, "the good one did not go on");
 
-    eventually("the agent is gone", || !has_agent(host));
-    let done = steps_done(host);
-    assert!(done < STEPS, "the agent went on without a connection");
-    host.heal().unwrap();
+    eventually("the agent is gone", || !has_agent(cut));
+    assert!(steps_done(cut) < STEPS, "the agent went on without a connection");
+    cut.heal().unwrap();
+    frozen.thaw().unwrap();
+    killed.start().unwrap();
+    eventually("the agent is gone", || !has_agent(frozen));
+    let done: Vec<usize> = broken.into_iter().map(steps_done).collect();
+    assert!(done.iter().all(|done| *done < STEPS), "{done:?}");
+
+    // The same steps without the sleep.
+    site.write_probe_stack(&steps_of("0", STEPS), "");
     let run = site.engine.json(&["run", "setup"]).exits(0);
-    assert_eq!(steps_done(host), STEPS);
-    let changed = usize::try_from(run.count("node-1", "changed")).unwrap();
-    assert_eq!(changed, 2 * (STEPS - done), "what was done is not done again");
+    for (host, done) in broken.into_iter().zip(done) {
+        assert_eq!(steps_done(host), STEPS);
+        // The sleep of a step whose file was not made may be done again, nothing else.
+        let changed = usize::try_from(run.count(host.name(), "changed")).unwrap();
+        assert_eq!(changed, 2 * (STEPS - done), "{}: what was done is not done again", host.name());
+    }
+    assert_eq!(run.count(good.name(), "changed"), 0);
 }

@@ -15,6 +15,7 @@ fn demo(site: &Site) {
     let text = text.split("[instances.").next().unwrap().to_owned()
         + &site.instances()
         + "\n[apps.site]\nlayers = [\"app\"]\n[apps.site.attributes]\ntitle = \"Hello\"\n";
+    let text = text.replace("[ssh]\n", "[ssh]\nconnect_timeout = 4\n");
     let text = text.replace("../../../cookbooks", repository().join("cookbooks").to_str().unwrap());
     site.write_stack(&text);
 }
