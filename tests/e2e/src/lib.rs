@@ -4,4 +4,4 @@ mod command;
 mod site;
 
 pub use command::{Engine, Run, Running};
-pub use site::{Site, eventually, repository};
+pub use site::{Site, eventually, repository, switch_on};

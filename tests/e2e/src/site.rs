@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write as _,
+    net::TcpStream,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -84,6 +85,16 @@ impl Site {
             self.instances()
         ));
     }
+}
+
+/// Switches a host on and waits until this machine reaches it: the kernel here takes an address for dead for a moment
+/// longer than it is.
+pub fn switch_on(host: &Host) {
+    host.start().expect("the host boots");
+    let address = (host.address(), 22).into();
+    eventually("the host can be reached", || {
+        TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+    });
 }
 
 /// Waits until it is so, at most half a minute: for what happens by itself on a host.

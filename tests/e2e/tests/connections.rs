@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_e2e_tests::{Run, Site, eventually};
+use engine_e2e_tests::{Run, Site, eventually, repository, switch_on};
 use engine_test_hosts::Host;
 use serde_json::{Value, json};
 
@@ -39,11 +39,16 @@ fn every_bad_host_is_named_with_its_reason_and_the_good_one_goes_on() {
     let renew = "rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh";
     site.host("changed-1").check_exec(["sh", "-c", renew]).unwrap();
     site.host("plain-1").check_exec(["rm", "/root/.ssh/authorized_keys"]).unwrap();
-    let mut text = "update_on_setup = false\n[ssh]\nconnect_timeout = 4\n".to_owned();
+    let cookbook = repository().join("tests/e2e/cookbooks/probe");
+    let mut text = format!(
+        "update_on_setup = false\n[ssh]\nconnect_timeout = 4\n\
+         [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\nfiles = [\"/srv/**\"]\n\
+         packages = [\"*\"]\nservices = [\"*\"]\nusers = [\"*\"]\ngroups = [\"*\"]\nexecute = [[\"true\"]]\n\
+         [attributes.probe]\nresources = '[{{\"file\": {{\"path\": \"/srv/proof\", \"content\": \"x\"}}}}]'\n",
+        cookbook.display()
+    );
     for name in ["good", "refused", "silent", "changed", "plain", "sudo", "locked"] {
-        text.push_str("[layers.");
-        text.push_str(name);
-        text.push_str("]\n");
+        let _ = write!(text, "[layers.{name}]\nsetup = [\"probe\"]\n");
     }
     // `plain-1` is logged in to as somebody without sudo, as somebody with it, and as root, who has no key there.
     let instances = site.instances().replace("host = \"plain-1\"", "host = \"plain-1\"\nuser = \"nosudo\"");
@@ -58,7 +63,16 @@ fn every_bad_host_is_named_with_its_reason_and_the_good_one_goes_on() {
 
     let run = site.engine.json(&["run", "setup"]).exits(1);
     for good in ["good-1", "sudo-1"] {
-        assert_eq!(run.result(good), "successful", "{}", run.output);
+        assert_eq!(
+            (run.result(good).as_str(), run.count(good, "changed")),
+            ("successful", 1),
+            "{}",
+            run.output
+        );
+    }
+    for host in ["good-1", "plain-1"] {
+        let owner = site.host(host).check_exec(["stat", "-c", "%U %a", "/srv/proof"]).unwrap();
+        assert_eq!(owner, "root 644\n", "{host}");
     }
     let text = site.engine.text(&["run", "setup"]).exits(1).output;
     for (host, name, words, hint) in [
@@ -199,7 +213,7 @@ fn broken_connections_stop_the_agents_at_a_boundary_in_bounded_time_and_the_next
     assert!(steps_done(cut) < STEPS, "the agent went on without a connection");
     cut.heal().unwrap();
     frozen.thaw().unwrap();
-    killed.start().unwrap();
+    switch_on(killed);
     eventually("the agent is gone", || !has_agent(frozen));
     let done: Vec<usize> = broken.into_iter().map(steps_done).collect();
     assert!(done.iter().all(|done| *done < STEPS), "{done:?}");

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use engine_e2e_tests::{Site, eventually, repository};
+use engine_e2e_tests::{Site, eventually, repository, switch_on};
 use serde_json::Value;
 
 /// The demo's stack, on this fleet.
@@ -118,7 +118,7 @@ fn a_site_is_planned_set_up_left_alone_and_reconfigured() {
     assert!(text.contains("app-2  ! still unreachable cannot connect to app-2: "), "{text}");
     assert!(text.lines().any(|line| line.contains("app-2  left out ")), "{text}");
 
-    site.host("app-2").start().unwrap();
+    switch_on(site.host("app-2"));
     let configure = site.engine.json(&["run", "configure"]).exits(0);
     assert_eq!(configure.result("app-2"), "successful");
     assert!(balances_to(&site, "app-2"));
