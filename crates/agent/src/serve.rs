@@ -82,7 +82,16 @@ pub fn serve(
         lock: None,
         number: 0,
     };
-    for message in messages {
+    loop {
+        let message = match messages.recv_timeout(Duration::from_secs(1)) {
+            Ok(message) => message,
+            // Between batches the node's lock is held: not for a controller that is gone.
+            Err(mpsc::RecvTimeoutError::Timeout) if session.lock.is_some() && session.signals.silent() => {
+                break;
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => continue,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        };
         let handled = message.and_then(|message| session.handle(message));
         session.frames.flush();
         if let Err(error) = handled {

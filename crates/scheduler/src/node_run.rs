@@ -151,6 +151,7 @@ impl NodeRun {
         let began = Instant::now();
         let mut evaluation = shared.evaluator.evaluate(request, Box::new(ChannelObserver(messages)));
         let mut ended = None;
+        let mut pings = pings();
         let evaluated = loop {
             tokio::select! {
                 biased;
@@ -178,6 +179,7 @@ impl NodeRun {
                     }
                 },
                 evaluated = &mut evaluation => break evaluated,
+                _ = pings.tick() => self.send(ToAgent::Ping).await?,
             }
         };
         drop(evaluation);
@@ -226,8 +228,7 @@ impl NodeRun {
     /// Hears the agent until a batch or the event ends; passes on the operator's wish to stop.
     async fn listen(&mut self) -> Result<End, NodeResult> {
         let mut stop = self.shared.stop.clone();
-        let period = Duration::from_secs(PING_SECONDS);
-        let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+        let mut pings = pings();
         loop {
             let message = {
                 let mut receive = self.receiver.receive();
@@ -317,4 +318,10 @@ impl NodeRun {
             ..ResourceLabel::default()
         })
     }
+}
+
+/// When to tell the agent that its controller is still there.
+fn pings() -> tokio::time::Interval {
+    let period = Duration::from_secs(PING_SECONDS);
+    tokio::time::interval_at(tokio::time::Instant::now() + period, period)
 }
