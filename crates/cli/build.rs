@@ -9,6 +9,8 @@ use std::{
     process::Command,
 };
 
+use sha2::{Digest as _, Sha256};
+
 /// Architecture as `uname -m` says it, target, linker to use instead of the default.
 const AGENTS: [(&str, &str, Option<&str>); 2] = [
     ("x86_64", "x86_64-unknown-linux-gnu", None),
@@ -30,8 +32,15 @@ fn main() {
         let binary = build(&root, &out, target, linker);
         let carried = out.join(format!("agent-{architecture}"));
         fs::copy(&binary, &carried).expect("the agent can be copied");
-        writeln!(table, "    ({architecture:?}, include_bytes!({:?})),", carried.display().to_string())
-            .expect("text can be written to");
+        // Hashing it at every start would take longer than starting.
+        let bytes = fs::read(&carried).expect("the agent can be read");
+        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(bytes));
+        writeln!(
+            table,
+            "    ({architecture:?}, {digest:?}, include_bytes!({:?})),",
+            carried.display().to_string()
+        )
+        .expect("text can be written to");
     }
     table.push_str("]\n");
     fs::write(out.join("agents.rs"), table).expect("the output directory can be written to");

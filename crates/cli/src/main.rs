@@ -17,6 +17,11 @@ use crate::{
     errors::Failure,
 };
 
+// A run is many short-lived threads with many small values each, which glibc meets with a heap a
+// thread that grows by a system call a page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.global.color {

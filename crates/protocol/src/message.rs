@@ -61,7 +61,7 @@ pub enum FromAgent {
         /// What the node is.
         facts: Box<Facts>,
     },
-    /// The agent begins with a resource.
+    /// The agent begins with a resource: said before what may take a while, not before a look at a file.
     Started {
         /// Which.
         resource: ResourceId,

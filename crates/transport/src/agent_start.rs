@@ -42,6 +42,15 @@ impl AgentBinary {
         Self { architecture, sha256, bytes }
     }
 
+    /// The same with a digest that is known, in hexadecimal. A node refuses an upload of other bytes.
+    pub fn with_sha256(
+        architecture: &'static str,
+        sha256: String,
+        bytes: impl Into<Cow<'static, [u8]>>,
+    ) -> Self {
+        Self { architecture, sha256, bytes: bytes.into() }
+    }
+
     /// What `uname -m` says where it runs.
     pub fn architecture(&self) -> &'static str {
         self.architecture

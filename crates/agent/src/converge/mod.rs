@@ -11,7 +11,8 @@ use std::{
 
 use engine_protocol::{
     Action, Change, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
-    message::End, resource::Timing,
+    message::End,
+    resource::{Guard, Timing},
 };
 
 use crate::{
@@ -107,6 +108,22 @@ fn shown(resource: &Resource) -> String {
     }
 }
 
+/// How far a resource has come.
+#[derive(Default)]
+struct Progress {
+    /// The controller knows that it is being worked on.
+    said: bool,
+    /// Those were notified that act before it.
+    told: bool,
+}
+
+/// Whether looking at it alone can take so long that somebody wonders.
+fn may_take_long(resource: &Resource) -> bool {
+    let looks = matches!(resource.spec, Spec::File(_) | Spec::Directory(_) | Spec::Link(_));
+    let command = |guard: &Guard| matches!(guard, Guard::Command { .. });
+    !looks || resource.common.only_if.iter().chain(&resource.common.not_if).any(command)
+}
+
 /// A resource failed and the recipe did not say to go on.
 struct Broken(ResourceId);
 
@@ -185,13 +202,13 @@ impl Converge<'_> {
     ) -> Result<(), Broken> {
         let resource = &entry.resource;
         let begin = Instant::now();
-        self.reporter.send(&FromAgent::Started { resource: resource.id });
-        if !matches!(resource.spec, Spec::File(_) | Spec::Directory(_) | Spec::Link(_)) {
-            self.reporter.flush();
+        let mut progress = Progress::default();
+        if may_take_long(resource) {
+            self.start(resource, &mut progress);
         }
         let (mut status, mut changes) = match &entry.denied {
             Some(denied) => (Status::Failed { error: denied.clone(), ignored: false }, Vec::new()),
-            None => self.attempt(entry, action, depth),
+            None => self.attempt(entry, action, depth, &mut progress),
         };
         if resource.common.sensitive && !changes.is_empty() {
             changes = vec![Change::Hidden];
@@ -231,6 +248,14 @@ impl Converge<'_> {
             self.notify(notification.target, notification.action, resource.id, depth)?;
         }
         Ok(())
+    }
+
+    /// Says, once, that the resource is being worked on, and writes what was said before.
+    fn start(&mut self, resource: &Resource, progress: &mut Progress) {
+        if !std::mem::replace(&mut progress.said, true) {
+            self.reporter.send(&FromAgent::Started { resource: resource.id });
+        }
+        self.reporter.flush();
     }
 
     fn notify(
@@ -274,7 +299,13 @@ impl Converge<'_> {
     }
 
     /// Guards, then tries until one succeeds.
-    fn attempt(&mut self, entry: &Rc<Entry>, action: Action, depth: usize) -> (Status, Vec<Change>) {
+    fn attempt(
+        &mut self,
+        entry: &Rc<Entry>,
+        action: Action,
+        depth: usize,
+        progress: &mut Progress,
+    ) -> (Status, Vec<Change>) {
         let common = &entry.resource.common;
         let ignored = common.ignore_failure;
         let plain = |status| (status, Vec::new());
@@ -288,10 +319,9 @@ impl Converge<'_> {
             guards::Verdict::Unknown(because) => return plain(self.unknown(entry, because)),
             guards::Verdict::Failed(error) => return plain(Status::Failed { error, ignored }),
         }
-        let mut told = false;
         let mut left = if self.event.mode == Mode::Apply { common.retries } else { 0 };
         loop {
-            let error = match self.once(entry, action, depth, &mut told) {
+            let error = match self.once(entry, action, depth, progress) {
                 Ok(result) => return result,
                 Err(error) => error,
             };
@@ -312,7 +342,7 @@ impl Converge<'_> {
         entry: &Rc<Entry>,
         action: Action,
         depth: usize,
-        told: &mut bool,
+        progress: &mut Progress,
     ) -> Result<(Status, Vec<Change>), Error> {
         let resource = &entry.resource;
         loop {
@@ -328,8 +358,8 @@ impl Converge<'_> {
             };
             let mut before =
                 resource.common.notifies.iter().filter(|told| told.timing == Timing::Before).peekable();
-            if !*told && before.peek().is_some() {
-                *told = true;
+            if !progress.told && before.peek().is_some() {
+                progress.told = true;
                 for notification in before {
                     let result = self.notify(notification.target, notification.action, resource.id, depth);
                     if let Err(Broken(failed)) = result {
@@ -353,7 +383,7 @@ impl Converge<'_> {
                     return Ok((Status::Failed { error: error.to_string(), ignored }, Vec::new()));
                 }
             }
-            self.reporter.flush();
+            self.start(resource, progress);
             self.event.changed = true;
             let applied = (difference.apply)(&mut self.context(entry));
             self.node.forget();

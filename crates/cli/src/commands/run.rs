@@ -24,6 +24,9 @@ use crate::{
     reporter::{self, Reporter},
 };
 
+/// How long events may wait to be shown; a person sees no difference.
+const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
+
 /// Runs or plans a lifecycle event.
 pub(crate) fn run(global: &GlobalOptions, arguments: &RunArguments, mode: Mode) -> Result<ExitCode, Failure> {
     let manifest = commands::manifest(&arguments.stack)?;
@@ -87,8 +90,13 @@ fn exit_code(summary: &RunSummary) -> ExitCode {
 }
 
 fn show(mut reporter: Box<dyn Reporter>, events: &mpsc::Receiver<RunEvent>) {
-    for event in events {
+    while let Ok(event) = events.recv() {
         reporter.event(&event);
+        for event in events.try_iter() {
+            reporter.event(&event);
+        }
+        // Waking up for every event of many hosts costs more than showing them.
+        std::thread::sleep(SCREEN_INTERVAL);
     }
     reporter.end();
 }
