@@ -332,11 +332,16 @@ impl Collector {
                     Code::NotFound,
                     format!(
                         "no resource `{name}` is declared{}",
-                        did_you_mean(name, self.by_name.keys().map(String::as_str))
+                        did_you_mean(name, self.names_to_suggest())
                     ),
                 )
             }),
         }
+    }
+
+    fn names_to_suggest(&self) -> impl Iterator<Item = &str> {
+        let shown = |id: &ResourceId| !self.entries[id.0 as usize].hides_its_name();
+        self.by_name.iter().filter(move |(_, id)| shown(id)).map(|(name, _)| name.as_str())
     }
 
     fn describe(&self, id: ResourceId, code: Code, message: String) -> ContractError {
@@ -411,11 +416,19 @@ impl From<ResourceOrName<'_>> for End {
 
 impl std::fmt::Display for Entry {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.hides_its_name() {
+            return write!(formatter, "{}[sensitive]", self.definition.name);
+        }
         write!(formatter, "{}[{}]", self.definition.name, self.name)
     }
 }
 
 impl Entry {
+    /// A sensitive command is its own name.
+    fn hides_its_name(&self) -> bool {
+        self.common.sensitive && self.definition.name == "execute"
+    }
+
     fn error(&self, code: Code, message: &str) -> ContractError {
         ContractError::new(code, message).of(self.to_string())
     }

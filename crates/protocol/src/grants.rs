@@ -64,7 +64,11 @@ impl Grants {
         let denied = |(capability, argument): (&str, String)| Denied {
             cookbook: resource.origin.cookbook.clone(),
             capability: capability.to_owned(),
-            argument,
+            argument: if resource.common.sensitive && capability == "execute" {
+                "a sensitive command".to_owned()
+            } else {
+                argument
+            },
             resource: resource.to_string(),
         };
         self.check_spec(&resource.spec).map_err(denied)?;

@@ -54,10 +54,16 @@ pub struct Resource {
     pub common: Common,
 }
 
-/// Chef's form of naming a resource: `file[/etc/motd]`.
+/// Chef's form of naming a resource: `file[/etc/motd]`. A sensitive command is its own name, so it
+/// is named by its position instead: `execute[sensitive #3]`.
 impl fmt::Display for Resource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}[{}]", self.kind, self.name)
+        match self.spec {
+            Spec::Execute(_) if self.common.sensitive => {
+                write!(formatter, "{}[sensitive #{}]", self.kind, self.id.0)
+            }
+            _ => write!(formatter, "{}[{}]", self.kind, self.name),
+        }
     }
 }
 

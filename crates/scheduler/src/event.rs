@@ -296,9 +296,11 @@ pub struct NodeSummary {
 }
 
 impl RunSummary {
-    /// Whether every node did its part.
+    /// Whether every node did its part, and there was one at least that was not left out.
     pub fn is_success(&self) -> bool {
-        !self.stopped && self.nodes.iter().all(|node| node.result.is_success())
+        !self.stopped
+            && self.nodes.iter().all(|node| node.result.is_success())
+            && self.nodes.iter().any(|node| node.result == NodeResult::Successful)
     }
 
     /// The counts of all nodes together.

@@ -19,6 +19,7 @@ use crate::{
     node_run::NodeRun,
     plan::{NodePlan, PlanError, Request, RunPlan, Step, plan},
     ports::{ConnectFailure, Connector, Evaluator, Store, StoreFailure},
+    status,
     stop::StopSignal,
 };
 
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) mode: Mode,
     pub(crate) run_label: String,
     pub(crate) run_attributes: Attributes,
+    /// Instances that the operator asked for by name.
+    named: Vec<Name>,
     pub(crate) stop: StopSignal,
     connector: Arc<dyn Connector>,
     store: Arc<dyn Store>,
@@ -111,6 +114,7 @@ impl Executor {
                 run.map_or_else(|| "plan".to_owned(), |run| run.to_string())
             ),
             run_attributes: settings.attributes.clone(),
+            named: request.instances.clone(),
             permits: Semaphore::new(settings.parallel.max(1)),
             statuses: Mutex::new(statuses),
             store_failure: Mutex::new(None),
@@ -128,8 +132,10 @@ impl Executor {
         let nodes = carry_out(&shared, &run_plan).await;
         let summary =
             RunSummary { nodes, duration_ms: milliseconds(began.elapsed()), stopped: shared.stop.is_set() };
-        self.remember(run, &summary).await?;
+        let remembered = self.remember(run, &summary).await;
+        // Whatever the store says, the operator wants to know where each host stands.
         shared.emit(RunEvent::RunFinished { summary: summary.clone() });
+        remembered?;
         match shared.store_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(failure) => Err(failure.into()),
             None => Ok(summary),
@@ -168,12 +174,12 @@ async fn carry_out(shared: &Arc<Shared>, run_plan: &RunPlan) -> Vec<NodeSummary>
         let event = run_plan.event;
         tasks.spawn(async move { (position, primary(shared, instance, event, steps, online).await) });
     }
-    let mut nodes = collect(tasks).await;
+    let nodes = collect(tasks).await;
 
     let online = shared.online_without(&[]);
     let mut summaries = BTreeMap::new();
     let mut tasks = JoinSet::new();
-    for (position, mut node) in nodes.drain(..) {
+    for (position, mut node) in nodes {
         let steps = steps_of(&run_plan.reaction, &node.instance.name);
         let reacts = node.result.is_none() && online.contains(&node.instance.name);
         let (shared, online) = (Arc::clone(shared), online.clone());
@@ -189,10 +195,8 @@ async fn carry_out(shared: &Arc<Shared>, run_plan: &RunPlan) -> Vec<NodeSummary>
             }
         }
     }
-    while let Some(joined) = tasks.join_next().await {
-        if let Ok((position, node)) = joined {
-            summaries.insert(position, shared.finish(node));
-        }
+    for (position, node) in collect(tasks).await {
+        summaries.insert(position, shared.finish(node));
     }
     summaries.into_values().collect()
 }
@@ -235,46 +239,29 @@ async fn primary(
         return node;
     }
     let name = node.instance.name.clone();
-    // It had been set up before it was lost; nobody else could have undone that.
+    // Only who was online is ever lost.
     if shared.status(&name) == InstanceStatus::ConnectionLost {
         shared.set_status(&name, InstanceStatus::Online).await;
     }
     let Some(steps) = steps else { return node };
-    let (during, after, failed) = match event {
-        LifecycleEvent::Setup => (
-            Some(InstanceStatus::RunningSetup),
-            Some(InstanceStatus::Online),
-            Some(InstanceStatus::SetupFailed),
-        ),
-        LifecycleEvent::Shutdown => {
-            (Some(InstanceStatus::ShuttingDown), Some(InstanceStatus::Stopped), Some(InstanceStatus::Stopped))
-        }
-        _ => (None, None, None),
-    };
-    if let Some(during) = during {
+    let before = shared.status(&name);
+    if let Some(during) = status::during(event) {
         shared.set_status(&name, during).await;
     }
     let result = run_steps(&mut node, &steps, &online).await;
-    let status = match &result {
-        Ok(()) => after,
-        Err(NodeResult::ConnectionLost { .. }) => Some(InstanceStatus::ConnectionLost),
-        Err(_) => failed,
-    };
-    if let Some(status) = status {
-        shared.set_status(&name, status).await;
-    }
+    let touched = node.connected.as_ref().is_some_and(|connected| connected.touched);
+    shared.set_status(&name, status::after(event, before, touched, &result)).await;
     node.result = result.err();
     node
 }
 
 async fn reaction(shared: &Arc<Shared>, node: &mut Progress, steps: &[Step], online: &[Name]) {
     let _permit = shared.permits.acquire().await;
-    if let Err(result) = run_steps(node, steps, online).await {
-        if matches!(result, NodeResult::ConnectionLost { .. }) {
-            shared.set_status(&node.instance.name, InstanceStatus::ConnectionLost).await;
-        }
-        node.result = Some(result);
-    }
+    let result = run_steps(node, steps, online).await;
+    let name = &node.instance.name;
+    let status = status::after(LifecycleEvent::Configure, shared.status(name), true, &result);
+    shared.set_status(name, status).await;
+    node.result = result.err();
 }
 
 async fn run_steps(node: &mut Progress, steps: &[Step], online: &[Name]) -> Result<(), NodeResult> {
@@ -304,15 +291,19 @@ async fn connect(shared: &Arc<Shared>, node: &mut Progress, primary: bool) -> Re
             node.connected = Some(NodeRun::new(Arc::clone(shared), node.instance.clone(), session));
             Ok(())
         }
-        Err(ConnectFailure { message, hint, .. }) => {
-            let known = !primary && shared.status(&name) == InstanceStatus::ConnectionLost;
+        Err(ConnectFailure { message, hint, unreachable }) => {
+            // A host that refuses us is there, and whoever was asked for by name is missed.
+            let known = unreachable
+                && !primary
+                && !shared.named.contains(&name)
+                && shared.status(&name) == InstanceStatus::ConnectionLost;
             shared.emit(RunEvent::Unreachable {
                 instance: name.clone(),
                 error: message.clone(),
                 hint,
                 known,
             });
-            if shared.status(&name) == InstanceStatus::Online {
+            if unreachable && shared.status(&name) == InstanceStatus::Online {
                 shared.set_status(&name, InstanceStatus::ConnectionLost).await;
             }
             Err(if known {

@@ -36,6 +36,8 @@ pub(crate) struct NodeRun {
     stop_sent: bool,
     declared: usize,
     failure: Option<String>,
+    /// Whether it was given anything to apply.
+    pub(crate) touched: bool,
     /// What was done so far.
     pub(crate) counts: Counts,
 }
@@ -76,6 +78,7 @@ impl NodeRun {
             stop_sent: false,
             declared: 0,
             failure: None,
+            touched: false,
             counts: Counts::default(),
         }
     }
@@ -212,6 +215,12 @@ impl NodeRun {
         if collection.resources.is_empty() {
             return Ok(End::Complete);
         }
+        if self.shared.stop.is_set() {
+            return Ok(End::Stopped {
+                remaining: u32::try_from(collection.resources.len()).unwrap_or(u32::MAX),
+            });
+        }
+        self.touched = true;
         for resource in &collection.resources {
             self.labels.insert(resource.id, resource.into());
         }

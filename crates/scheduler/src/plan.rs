@@ -149,7 +149,8 @@ pub fn plan(
         LifecycleEvent::Shutdown => (
             selected
                 .iter()
-                .filter(|instance| serving(instance))
+                // One that was interrupted is taken up again.
+                .filter(|instance| serving(instance) || status(instance) == InstanceStatus::ShuttingDown)
                 .map(|instance| primary_of(instance))
                 .collect(),
             all_serving()

@@ -181,3 +181,19 @@ fn a_template_is_rendered_into_content() {
     assert_eq!(file.access.mode, Some(0o600));
     assert_eq!(collection.resources[0].kind, "template");
 }
+
+#[test]
+fn no_error_says_a_sensitive_command() {
+    let mut collector = Collector::default();
+    let argv = Value::TextList(vec!["mysql".into(), "-psecret".into()]);
+    let id = collector.declare(&origin(), kind("execute"), Some(argv)).unwrap();
+    collector.common(id, |common| common.sensitive = true).unwrap();
+    let wrong = collector.actions(id, &["fly".to_owned()]).unwrap_err();
+    let motd = declare(&mut collector, "file", "/etc/motd");
+    let near = ResourceOrName::Name("execute[mysql -psecre]");
+    collector.notify(ResourceOrName::Id(motd), "run", near, Timing::Delayed, motd).unwrap();
+    let mut said = take(&mut collector, Grants::default()).unwrap_err();
+    said.push(wrong.to_string());
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said.iter().all(|error| !error.contains("secret")), "{said:?}");
+}
