@@ -92,30 +92,60 @@ fn attributes_that_are_not_asked_for_are_kept() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
 }
 
-/// Runs itself again in a user and mount namespace of its own, where anybody may mount a tiny file system.
 #[test]
 fn a_full_disk_leaves_the_old_file_and_no_temporary() {
-    const INNER: &str = "ENGINE_AGENT_TEST_FULL";
-    if let Ok(root) = std::env::var(INNER) {
-        let root = Path::new(&root);
+    let script = "mkdir \"$1/disk\"; mount -t tmpfs -o size=64k none \"$1/disk\"";
+    let body = |directory: &Path| {
+        let root = &directory.join("disk");
         fs::write(root.join("a"), "old").unwrap();
         let error = error(vec![file(&root.join("a").display().to_string(), &[b'x'; 1 << 20])], root);
         assert!(error.contains("full") && error.contains("/a`"), "{error}");
         assert_eq!(fs::read_to_string(root.join("a")).unwrap(), "old");
         assert_eq!(fs::read_dir(root).unwrap().count(), 1);
-        return;
-    }
-    let root = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=64k none \"$1\" && shift && exec \"$@\"";
-    let status = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
-        .arg(root.path())
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "a_full_disk_leaves_the_old_file_and_no_temporary"])
-        .env(INNER, root.path())
-        .status()
-        .unwrap();
-    assert!(status.success());
+    };
+    with_mounts("a_full_disk_leaves_the_old_file_and_no_temporary", script, |_| {}, body);
+}
+
+#[test]
+fn what_is_mounted_in_a_directory_is_not_deleted_with_it() {
+    // All binds are of the same file system.
+    let script = "cd \"$1\"; mkdir -p data granted/deep/app/sub granted/one granted/app granted/plain/sub; \
+                  touch data/kept granted/deep/app/a granted/one/a granted/plain/sub/a; \
+                  mount --bind data granted/deep/app/sub; mount --bind data/kept granted/one/a; \
+                  mount --bind data granted/app";
+    let body = |directory: &Path| {
+        let granted = &directory.join("granted");
+        let delete = |name: &str| {
+            let mut resource = directory_below(granted, name);
+            let Spec::Directory(spec) = &mut resource.spec else { panic!() };
+            spec.recursive = true;
+            with_action(resource, Action::Delete)
+        };
+        let state = tempfile::tempdir().unwrap();
+        for (name, mounted) in [("deep", "deep/app/sub"), ("one", "one/a"), ("app", "app")] {
+            for mode in [Mode::Plan, Mode::Apply] {
+                let ran = converge(mode, collection(vec![delete(name)], granted), state.path());
+                let Status::Failed { error, .. } = &ran.outcomes[0].status else { panic!("{name}") };
+                assert!(
+                    error.starts_with(&format!("`{}/{mounted}` is a mount", granted.display())),
+                    "{error}"
+                );
+            }
+            assert!(directory.join("data/kept").exists());
+        }
+        assert!(granted.join("deep/app/a").exists(), "something was deleted before the mount was seen");
+        let after_a_command = collection(vec![execute(&["true"]), delete("deep")], granted);
+        let ran = converge(Mode::Plan, after_a_command, state.path());
+        assert_eq!(ran.statuses(), [(0, "changed"), (1, "unknown")]);
+        let ran = converge(Mode::Apply, collection(vec![delete("plain")], granted), state.path());
+        assert_eq!(ran.statuses(), [(0, "changed")]);
+        assert!(!granted.join("plain").exists());
+    };
+    with_mounts("what_is_mounted_in_a_directory_is_not_deleted_with_it", script, |_| {}, body);
+}
+
+fn directory_below(root: &Path, name: &str) -> Resource {
+    directory(&root.join(name).display().to_string())
 }
 
 #[derive(Debug, Clone)]

@@ -1,18 +1,24 @@
 //! The provider of directories.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    rc::Rc,
+};
 
 use engine_protocol::{Action, Mode, Resource, resource::DirectorySpec};
 use rustix::{
-    fs::{AtFlags, Dir, FileType, OFlags, fstat, mkdirat, openat, statat, unlinkat},
+    fs::{AtFlags, Dir, FileType, OFlags, mkdirat, openat, statat, unlinkat},
     io::Errno,
+    path::Arg,
     process::{getegid, geteuid},
 };
 
 use super::{
     FileError,
     attributes::{self, Attributes, Owner},
-    failed, split,
+    failed,
+    mount::Mount,
+    split,
     state::{State, look, parent, wrong_kind},
     write,
 };
@@ -117,8 +123,7 @@ fn check_new<'r>(
 }
 
 fn make(context: &mut Context<'_>, path: &str, attributes: &Attributes) -> Result<(), FileError> {
-    let directory =
-        parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.to_owned(), missing })?;
+    let directory = parent_of(context, path)?;
     let name = split(path).1;
     match mkdirat(&*directory, name, rustix::fs::Mode::from_raw_mode(0o700)) {
         Ok(()) => {}
@@ -129,9 +134,12 @@ fn make(context: &mut Context<'_>, path: &str, attributes: &Attributes) -> Resul
     write::sync_directory(&*directory, path)
 }
 
+fn parent_of(context: &mut Context<'_>, path: &str) -> Result<Rc<OwnedFd>, FileError> {
+    parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.to_owned(), missing })
+}
+
 fn open_existing(context: &mut Context<'_>, path: &str) -> Result<OwnedFd, FileError> {
-    let directory =
-        parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.to_owned(), missing })?;
+    let directory = parent_of(context, path)?;
     let name = match split(path).1 {
         "" => ".",
         name => name,
@@ -139,7 +147,7 @@ fn open_existing(context: &mut Context<'_>, path: &str) -> Result<OwnedFd, FileE
     open(&*directory, name, path)
 }
 
-fn open(directory: impl AsFd, name: &str, path: &str) -> Result<OwnedFd, FileError> {
+fn open(directory: impl AsFd, name: impl Arg, path: &str) -> Result<OwnedFd, FileError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, name, flags, rustix::fs::Mode::empty()).map_err(failed("open the directory", path))
 }
@@ -158,18 +166,23 @@ fn check_delete<'r>(
     {
         return Err(FileError::NotEmpty { path: path.clone(), entry }.into());
     }
+    if spec.recursive && !fresh {
+        let (handle, mount) = open_tree(context, path)?;
+        match (nothing_mounted(&handle, path, mount), context.opaque()) {
+            // A command before it may unmount it.
+            (Err(FileError::Mounted { .. }), Some(because)) => return Ok(Check::Unknown(because)),
+            (looked, _) => looked?,
+        }
+    }
     let prediction = Prediction::Path(path.clone(), State::Absent);
     Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {
-        let directory =
-            parent(context, path)?.map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
-        let name = split(path).1;
         if spec.recursive {
-            let handle = open(&*directory, name, path)?;
-            let device = fstat(&handle).map_err(failed("look at", path))?.st_dev;
-            same_file_system(&handle, path, device)?;
-            empty(&handle, path)?;
+            let (handle, mount) = open_tree(context, path)?;
+            empty(&handle, path, mount)?;
         }
-        unlinkat(&*directory, name, AtFlags::REMOVEDIR).map_err(failed("delete the directory", path))?;
+        let directory = parent_of(context, path)?;
+        unlinkat(&*directory, split(path).1, AtFlags::REMOVEDIR)
+            .map_err(failed("delete the directory", path))?;
         write::sync_directory(&*directory, path)?;
         Ok(Vec::new())
     }))
@@ -224,32 +237,70 @@ fn is_directory(stat: &rustix::fs::Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
-fn open_entry(handle: &OwnedFd, name: &std::ffi::CStr, path: &str) -> Result<OwnedFd, FileError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(handle, name, flags, rustix::fs::Mode::empty()).map_err(failed("open the directory", path))
+/// Opens a directory in another one, unless something is mounted on it: the handle stays where it is,
+/// whatever is mounted later.
+fn open_within(directory: impl AsFd, name: impl Arg, path: &str, mount: Mount) -> Result<OwnedFd, FileError> {
+    let handle = open(directory, name, path)?;
+    if mount.holds(&handle).map_err(failed("look at", path))? {
+        Ok(handle)
+    } else {
+        Err(FileError::Mounted { path: path.to_owned() })
+    }
+}
+
+/// Opens a directory to be deleted with all that is in it, and the mount to stay on.
+fn open_tree(context: &mut Context<'_>, path: &str) -> Result<(OwnedFd, Mount), FileError> {
+    let directory = parent_of(context, path)?;
+    let mount = Mount::of(&*directory).map_err(failed("look at", path))?;
+    Ok((open_within(&*directory, split(path).1, path, mount)?, mount))
 }
 
 /// Refuses a tree with a mount point in it before anything is deleted.
-fn same_file_system(handle: &OwnedFd, path: &str, device: u64) -> Result<(), FileError> {
+fn nothing_mounted(handle: &OwnedFd, path: &str, mount: Mount) -> Result<(), FileError> {
     each(handle, path, |name, below, stat| {
-        if stat.st_dev != device {
-            return Err(FileError::OtherFileSystem { path: below.to_owned() });
-        }
         if is_directory(stat) {
-            same_file_system(&open_entry(handle, name, below)?, below, device)?;
+            return nothing_mounted(&open_within(handle, name, below, mount)?, below, mount);
         }
-        Ok(())
+        if mount.holds_entry(handle, name).map_err(failed("look at", below))? {
+            Ok(())
+        } else {
+            Err(FileError::Mounted { path: below.to_owned() })
+        }
     })
 }
 
-fn empty(handle: &OwnedFd, path: &str) -> Result<(), FileError> {
+/// Deletes what is in a directory. A file on which another is mounted the system itself does not delete.
+fn empty(handle: &OwnedFd, path: &str, mount: Mount) -> Result<(), FileError> {
     each(handle, path, |name, below, stat| {
         let flags = if is_directory(stat) {
-            empty(&open_entry(handle, name, below)?, below)?;
+            empty(&open_within(handle, name, below, mount)?, below, mount)?;
             AtFlags::REMOVEDIR
         } else {
             AtFlags::empty()
         };
         unlinkat(handle, name, flags).map_err(failed("delete", below))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+
+    #[test]
+    fn what_comes_to_be_mounted_after_the_look_is_not_emptied() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("sub")).unwrap();
+        fs::write(root.path().join("sub/kept"), "").unwrap();
+        let path = root.path().display().to_string();
+        // As seen from another mount, `sub` is a mounted one.
+        let elsewhere = Mount::of(File::open("/proc").unwrap()).unwrap();
+        let handle = OwnedFd::from(File::open(root.path()).unwrap());
+        let result = empty(&handle, &path, elsewhere);
+        assert!(
+            matches!(result, Err(FileError::Mounted { path: mounted }) if mounted == format!("{path}/sub"))
+        );
+        assert!(root.path().join("sub/kept").exists());
+    }
 }

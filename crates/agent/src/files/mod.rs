@@ -13,6 +13,7 @@ pub mod diff;
 pub mod directory;
 pub mod file;
 pub mod link;
+pub mod mount;
 pub mod state;
 pub mod walk;
 pub mod write;
@@ -75,9 +76,11 @@ pub enum FileError {
         /// One entry.
         entry: String,
     },
-    /// A directory that shall be deleted has another file system in it.
-    #[error("`{path}` is on another file system than the directory to be deleted; unmount it first")]
-    OtherFileSystem {
+    /// A directory that shall be deleted is a mount point, or has one in it.
+    #[error(
+        "`{path}` is a mount point or another file system, and what is in it is not deleted; unmount it first"
+    )]
+    Mounted {
         /// The mount point.
         path: String,
     },

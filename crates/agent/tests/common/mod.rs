@@ -1,7 +1,12 @@
 //! Resources and a converging node for tests.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use engine_agent::{
     converge::{Converge, Event},
@@ -110,4 +115,31 @@ pub fn converge(mode: Mode, collection: Collection, state_dir: &Path) -> Ran {
         .filter_map(|message| if let FromAgent::Outcome(outcome) = message { Some(outcome) } else { None })
         .collect();
     Ran { outcomes, applied, finished }
+}
+
+/// Names the directory that a test in a namespace of its own works with.
+const INNER: &str = "ENGINE_AGENT_TEST_INNER";
+
+/// Runs the test of this name again in a user and mount namespace of its own, where anybody may mount, after a shell
+/// script whose `$1` is the directory. There, and nowhere else, the body is run.
+pub fn with_mounts(test: &str, script: &str, outer: impl FnOnce(&Path), body: impl FnOnce(&Path)) {
+    if let Some(directory) = std::env::var_os(INNER) {
+        let directory = PathBuf::from(directory);
+        body(&directory);
+        fs::write(directory.join("body-ended"), "").unwrap();
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    outer(directory.path());
+    let script = format!("set -e; {script}; shift; exec \"$@\"");
+    let status = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+        .arg(directory.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(INNER, directory.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(directory.path().join("body-ended").exists(), "no test has the name {test}");
 }
