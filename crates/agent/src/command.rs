@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, Read},
     os::unix::process::{CommandExt, ExitStatusExt},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -44,6 +44,12 @@ pub enum CommandError {
         seconds: u64,
         /// What it printed.
         output: Tail,
+    },
+    /// It was killed with all its children because the run was stopped.
+    #[error("`{command}` was killed because the run was stopped")]
+    Stopped {
+        /// Program and arguments.
+        command: String,
     },
     /// It ended with an unexpected status.
     #[error("`{command}` {status}{output}")]
@@ -148,7 +154,12 @@ impl Run {
     }
 
     /// Runs it to its end, whatever its status.
-    pub fn finish(mut self) -> Result<Finished, CommandError> {
+    pub fn finish(self) -> Result<Finished, CommandError> {
+        self.finish_unless(&|| false)
+    }
+
+    /// Runs it to its end, or kills it when it is time to stop: for what changes nothing.
+    pub fn finish_unless(mut self, stopping: &dyn Fn() -> bool) -> Result<Finished, CommandError> {
         let start = |source| CommandError::Start { program: self.argv.join(" "), source };
         let (reader, writer) = io::pipe().map_err(start)?;
         self.command.stdout(writer.try_clone().map_err(start)?);
@@ -170,11 +181,12 @@ impl Run {
             match child.try_wait().map_err(start)? {
                 Some(status) => break Some(status),
                 None if Instant::now() >= deadline => {
-                    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                        let _ = kill_process_group(group, Signal::KILL);
-                    }
-                    let _ = child.wait();
+                    kill(&mut child);
                     break None;
+                }
+                None if stopping() => {
+                    kill(&mut child);
+                    return Err(CommandError::Stopped { command: self.argv.join(" ") });
                 }
                 None => {
                     // Most programs end right after their output does.
@@ -218,6 +230,14 @@ impl Run {
     pub fn succeed(self) -> Result<String, CommandError> {
         self.expect(&[0])
     }
+}
+
+/// Kills a process with all its children.
+fn kill(child: &mut Child) {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait();
 }
 
 /// Reads to the end in a thread, keeping the last bytes; the channel closes at the end.

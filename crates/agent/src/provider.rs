@@ -36,6 +36,9 @@ pub enum Error {
     /// A program that a provider needs.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// It waited, and the controller said stop or is gone: no failure of the resource.
+    #[error("stopped while it waited")]
+    Stopped,
     /// No provider does this.
     #[error("a {kind} has no action `{action}`")]
     Unsupported {

@@ -4,7 +4,11 @@ use std::{fs, time::Duration};
 
 use engine_protocol::{Mode, Resource, resource::Guard};
 
-use crate::{command::Run, files::state::State, provider::Context};
+use crate::{
+    command::{CommandError, Run},
+    files::state::State,
+    provider::Context,
+};
 
 /// How long a guard's command may take.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
@@ -20,9 +24,11 @@ pub enum Verdict {
     Unknown(String),
     /// One could not be evaluated.
     Failed(String),
+    /// It was time to stop before one ended.
+    Stopped,
 }
 
-/// Evaluates all guards of a resource; the first that decides does.
+/// Evaluates all guards of a resource; the first that decides does. Their commands are run in a plan too.
 pub fn evaluate(resource: &Resource, context: &mut Context<'_>) -> Verdict {
     let only_if = resource.common.only_if.iter().map(|guard| (guard, true));
     let not_if = resource.common.not_if.iter().map(|guard| (guard, false));
@@ -33,6 +39,7 @@ pub fn evaluate(resource: &Resource, context: &mut Context<'_>) -> Verdict {
             Ok(holds) if holds == wanted => {}
             Ok(_) if wanted => return Verdict::Skip(format!("only if {shown}")),
             Ok(_) => return Verdict::Skip(format!("not if {shown}")),
+            Err(Undecided::Stopped) => return Verdict::Stopped,
             Err(Undecided::Unknown(because)) => unknown = Some(because),
             Err(Undecided::Failed(error)) if resource.common.sensitive => {
                 drop(error);
@@ -49,6 +56,7 @@ pub fn evaluate(resource: &Resource, context: &mut Context<'_>) -> Verdict {
 enum Undecided {
     Unknown(String),
     Failed(String),
+    Stopped,
 }
 
 fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
@@ -60,10 +68,11 @@ fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
             {
                 return Err(Undecided::Unknown(first.to_owned()));
             }
-            let finished = Run::new(argv).cwd("/").timeout(TIMEOUT).finish();
-            finished
-                .map(|finished| finished.status.success())
-                .map_err(|error| Undecided::Failed(error.to_string()))
+            match Run::new(argv).cwd("/").timeout(TIMEOUT).finish_unless(context.stopping) {
+                Ok(finished) => Ok(finished.status.success()),
+                Err(CommandError::Stopped { .. }) => Err(Undecided::Stopped),
+                Err(error) => Err(Undecided::Failed(error.to_string())),
+            }
         }
     }
 }

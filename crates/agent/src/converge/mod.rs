@@ -12,7 +12,7 @@ use std::{
 use engine_protocol::{
     Action, Change, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
     message::End,
-    resource::{Guard, Timing},
+    resource::{Guard, Notification, Timing},
 };
 
 use crate::{
@@ -55,6 +55,8 @@ pub struct Event {
     journal: Option<Journal>,
     failed: Option<ResourceId>,
     changed: bool,
+    /// Something was done for the resource in hand, so it is brought to its end.
+    begun: bool,
 }
 
 impl Event {
@@ -68,6 +70,7 @@ impl Event {
             journal: (mode == Mode::Apply).then(|| Journal::new(state_dir, run, event)),
             failed: None,
             changed: false,
+            begun: false,
         }
     }
 
@@ -124,8 +127,13 @@ fn may_take_long(resource: &Resource) -> bool {
     !looks || resource.common.only_if.iter().chain(&resource.common.not_if).any(command)
 }
 
-/// A resource failed and the recipe did not say to go on.
-struct Broken(ResourceId);
+/// Why what comes next is not tried.
+enum Halt {
+    /// This resource failed and the recipe did not say to go on.
+    Failed(ResourceId),
+    /// It was time to stop while one waited.
+    Stopped,
+}
 
 impl Converge<'_> {
     /// Checks and applies a batch, in order.
@@ -149,11 +157,14 @@ impl Converge<'_> {
         }
         for (index, entry) in batch.iter().enumerate() {
             if (self.stopping)() {
-                return End::Stopped { remaining: u32::try_from(batch.len() - index).unwrap_or(u32::MAX) };
+                return self.stopped(batch.len() - index);
             }
+            self.event.begun = false;
             for action in entry.resource.actions.iter().filter(|action| **action != Action::Nothing) {
-                if let Err(Broken(resource)) = self.run(entry, *action, None, 0) {
-                    return End::Failed { resource };
+                match self.run(entry, *action, None, 0) {
+                    Ok(()) => {}
+                    Err(Halt::Failed(resource)) => return End::Failed { resource },
+                    Err(Halt::Stopped) => return self.stopped(batch.len() - index),
                 }
             }
         }
@@ -166,19 +177,17 @@ impl Converge<'_> {
         // A delayed notification can cause another, which then runs after all that are known.
         while next < self.event.delayed.len() {
             if (self.stopping)() {
-                let remaining = self.event.delayed.len() - next;
-                if let Some(journal) = self.event.journal.as_mut().filter(|journal| journal.is_open()) {
-                    journal.hold(&["finished", "stopped"]);
-                    let _ = journal.write(true);
-                }
-                return End::Stopped { remaining: u32::try_from(remaining).unwrap_or(u32::MAX) };
+                return self.stopped_finishing(next);
             }
+            self.event.begun = false;
             let Pending { target, action, by } = self.event.delayed[next];
-            next += 1;
-            if let Some(entry) = self.event.entries.get(&target).cloned() {
-                let _ = self.run(&entry, action, Some(by), 0);
+            if let Some(entry) = self.event.entries.get(&target).cloned()
+                && let Err(Halt::Stopped) = self.run(&entry, action, Some(by), 0)
+            {
+                return self.stopped_finishing(next);
             }
-            if let Some(journal) = self.event.journal.as_mut().filter(|journal| journal.is_open()) {
+            next += 1;
+            if let Some(journal) = self.open_journal() {
                 journal.hold(&["notified", &target.0.to_string(), action.name()]);
             }
         }
@@ -186,11 +195,31 @@ impl Converge<'_> {
             Some(resource) => End::Failed { resource },
             None => End::Complete,
         };
-        if let Some(journal) = self.event.journal.as_mut().filter(|journal| journal.is_open()) {
+        if let Some(journal) = self.open_journal() {
             journal.hold(&["finished", if end == End::Complete { "complete" } else { "failed" }]);
             let _ = journal.write(true);
         }
         end
+    }
+
+    /// The end at a resource boundary; a resource that was waiting counts as not tried.
+    fn stopped(&mut self, remaining: usize) -> End {
+        if let Some(journal) = self.open_journal() {
+            let _ = journal.write(true);
+        }
+        End::Stopped { remaining: u32::try_from(remaining).unwrap_or(u32::MAX) }
+    }
+
+    fn stopped_finishing(&mut self, next: usize) -> End {
+        if let Some(journal) = self.open_journal() {
+            journal.hold(&["finished", "stopped"]);
+        }
+        self.stopped(self.event.delayed.len() - next)
+    }
+
+    /// The journal, if something was written to it.
+    fn open_journal(&mut self) -> Option<&mut Journal> {
+        self.event.journal.as_mut().filter(|journal| journal.is_open())
     }
 
     fn run(
@@ -199,7 +228,7 @@ impl Converge<'_> {
         action: Action,
         by: Option<ResourceId>,
         depth: usize,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Halt> {
         let resource = &entry.resource;
         let begin = Instant::now();
         let mut progress = Progress::default();
@@ -208,7 +237,16 @@ impl Converge<'_> {
         }
         let (mut status, mut changes) = match &entry.denied {
             Some(denied) => (Status::Failed { error: denied.clone(), ignored: false }, Vec::new()),
-            None => self.attempt(entry, action, depth, &mut progress),
+            None => match self.attempt(entry, action, depth, &mut progress) {
+                Ok(result) => result,
+                Err(halt) => {
+                    if let Some(journal) = self.open_journal() {
+                        let id = resource.id.0.to_string();
+                        journal.hold(&["outcome", &id, action.name(), &shown(resource), "stopped"]);
+                    }
+                    return Err(halt);
+                }
+            },
         };
         if resource.common.sensitive && !changes.is_empty() {
             changes = vec![Change::Hidden];
@@ -242,10 +280,18 @@ impl Converge<'_> {
         }));
         if broken {
             self.event.failed.get_or_insert(resource.id);
-            return Err(Broken(resource.id));
+            return Err(Halt::Failed(resource.id));
         }
-        for notification in immediate {
-            self.notify(notification.target, notification.action, resource.id, depth)?;
+        let mut immediate = immediate.into_iter();
+        while let Some(Notification { target, action, .. }) = immediate.next() {
+            if let Err(halt) = self.notify(*target, *action, resource.id, depth) {
+                if matches!(halt, Halt::Stopped) {
+                    // So that the journal says what was not told.
+                    self.delay(*target, *action, resource.id);
+                    immediate.for_each(|left| self.delay(left.target, left.action, resource.id));
+                }
+                return Err(halt);
+            }
         }
         Ok(())
     }
@@ -264,7 +310,7 @@ impl Converge<'_> {
         action: Action,
         by: ResourceId,
         depth: usize,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Halt> {
         match self.event.entries.get(&target).cloned() {
             Some(entry) => self.run(&entry, action, Some(by), depth + 1),
             None => Ok(()),
@@ -298,23 +344,29 @@ impl Converge<'_> {
         }
     }
 
-    /// Guards, then tries until one succeeds.
+    /// Guards, then tries until one succeeds; no result if it was time to stop while it waited.
     fn attempt(
         &mut self,
         entry: &Rc<Entry>,
         action: Action,
         depth: usize,
         progress: &mut Progress,
-    ) -> (Status, Vec<Change>) {
+    ) -> Result<(Status, Vec<Change>), Halt> {
         let common = &entry.resource.common;
         let ignored = common.ignore_failure;
-        let plain = |status| (status, Vec::new());
+        let plain = |status| Ok((status, Vec::new()));
         if depth > DEPTH {
             let error = format!("more than {DEPTH} notifications cause one another; they form a loop");
             return plain(Status::Failed { error, ignored });
         }
-        match guards::evaluate(&entry.resource, &mut self.context(entry)) {
+        let begun = self.event.begun;
+        let mut context = self.context(entry);
+        if begun {
+            context.stopping = &|| false;
+        }
+        match guards::evaluate(&entry.resource, &mut context) {
             guards::Verdict::Go => {}
+            guards::Verdict::Stopped => return Err(Halt::Stopped),
             guards::Verdict::Skip(reason) => return plain(Status::Skipped { reason }),
             guards::Verdict::Unknown(because) => return plain(self.unknown(entry, because)),
             guards::Verdict::Failed(error) => return plain(Status::Failed { error, ignored }),
@@ -322,16 +374,20 @@ impl Converge<'_> {
         let mut left = if self.event.mode == Mode::Apply { common.retries } else { 0 };
         loop {
             let error = match self.once(entry, action, depth, progress) {
-                Ok(result) => return result,
+                Ok(result) => return Ok(result),
+                Err(Error::Stopped) => return Err(Halt::Stopped),
                 Err(error) => error,
             };
-            if left == 0 || !self.pause(Duration::from_secs(common.retry_delay_seconds.into())) {
+            if left == 0 {
                 let error = if common.sensitive && error.may_quote() {
                     "it failed; it is sensitive, so the reason is not shown".to_owned()
                 } else {
                     error.to_string()
                 };
                 return plain(Status::Failed { error, ignored });
+            }
+            if !self.pause(Duration::from_secs(common.retry_delay_seconds.into())) {
+                return Err(Halt::Stopped);
             }
             left -= 1;
         }
@@ -362,10 +418,14 @@ impl Converge<'_> {
                 progress.told = true;
                 for notification in before {
                     let result = self.notify(notification.target, notification.action, resource.id, depth);
-                    if let Err(Broken(failed)) = result {
-                        let error = format!("resource {} failed, which was to act before", failed.0);
-                        let ignored = resource.common.ignore_failure;
-                        return Ok((Status::Failed { error, ignored }, Vec::new()));
+                    match result {
+                        Ok(()) => {}
+                        Err(Halt::Stopped) => return Err(Error::Stopped),
+                        Err(Halt::Failed(failed)) => {
+                            let error = format!("resource {} failed, which was to act before", failed.0);
+                            let ignored = resource.common.ignore_failure;
+                            return Ok((Status::Failed { error, ignored }, Vec::new()));
+                        }
                     }
                 }
                 // What was notified may have changed what was checked.
@@ -385,6 +445,7 @@ impl Converge<'_> {
             }
             self.start(resource, progress);
             self.event.changed = true;
+            self.event.begun = true;
             let applied = (difference.apply)(&mut self.context(entry));
             self.node.forget();
             changes.extend(applied?);

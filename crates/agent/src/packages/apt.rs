@@ -284,14 +284,17 @@ fn lists_are_fresh(context: &Context<'_>) -> bool {
 }
 
 /// Waits until no other package manager runs.
-fn wait_for_lock(resource: &Resource, context: &mut Context<'_>) -> Result<(), PackageError> {
+fn wait_for_lock(resource: &Resource, context: &mut Context<'_>) -> Result<(), Error> {
     let limit = context.node.settings.lock_wait;
     let deadline = Instant::now() + limit;
     let mut told = false;
     while let Some(holder) = lock_holder() {
         let seconds = limit.as_secs();
-        if Instant::now() >= deadline || (context.stopping)() {
-            return Err(PackageError::Locked { holder, seconds });
+        if (context.stopping)() {
+            return Err(Error::Stopped);
+        }
+        if Instant::now() >= deadline {
+            return Err(PackageError::Locked { holder, seconds }.into());
         }
         if !told {
             let message = format!("the package lock, held by {holder}, for at most {seconds} s");

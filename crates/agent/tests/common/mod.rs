@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -12,9 +13,10 @@ use engine_agent::{
     converge::{Converge, Event},
     facts,
     node::{Node, Settings},
+    reporter::Reporter,
 };
 use engine_protocol::{
-    Action, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
+    Action, Collection, Facts, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
     message::End,
     resource::{
         Access, Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec,
@@ -66,7 +68,7 @@ pub fn notifying(mut resource: Resource, action: Action, target: u32, timing: Ti
     resource
 }
 
-/// Numbers the resources and grants everything below a directory, and any command.
+/// Numbers the resources and grants everything below a directory, any command and any package.
 pub fn collection(mut resources: Vec<Resource>, below: &Path) -> Collection {
     for (id, resource) in (0..).zip(&mut resources) {
         resource.id = ResourceId(id);
@@ -74,6 +76,7 @@ pub fn collection(mut resources: Vec<Resource>, below: &Path) -> Collection {
     let grants = Grants {
         files: vec![format!("{}/**", below.display())],
         execute: vec![vec!["**".into()]],
+        packages: vec!["*".into()],
         ..Grants::default()
     };
     Collection { resources, grants: vec![CookbookGrants { cookbook: "test".into(), grants }] }
@@ -102,15 +105,46 @@ pub fn word(status: &Status) -> &'static str {
 }
 
 pub fn converge(mode: Mode, collection: Collection, state_dir: &Path) -> Ran {
+    converge_until(mode, collection, state_dir, |_| false)
+}
+
+/// Messages of the agent; after one of them the controller says stop.
+struct Stopper<'a, F> {
+    messages: Vec<FromAgent>,
+    stopped: &'a Cell<bool>,
+    stops: F,
+}
+
+impl<F: Fn(&FromAgent) -> bool> Reporter for Stopper<'_, F> {
+    fn send(&mut self, message: &FromAgent) {
+        if (self.stops)(message) {
+            self.stopped.set(true);
+        }
+        self.messages.push(message.clone());
+    }
+
+    fn flush(&mut self) {}
+}
+
+/// Converges on a node with apt; the controller says stop right after a message of which `stops` holds.
+pub fn converge_until(
+    mode: Mode,
+    collection: Collection,
+    state_dir: &Path,
+    stops: impl Fn(&FromAgent) -> bool,
+) -> Ran {
     let settings = Settings { state_dir: state_dir.into(), lock_wait: Duration::from_secs(1) };
-    let mut node = Node::new(settings, facts::collect());
+    let facts = Facts { package_manager: "apt".into(), ..facts::collect() };
+    let mut node = Node::new(settings, facts);
     let mut event = Event::new(state_dir, "run", "setup", mode, engine_agent::overlay::Overlay::default());
-    let mut messages: Vec<FromAgent> = Vec::new();
+    let stopped = Cell::new(false);
+    let mut reporter = Stopper { messages: Vec::new(), stopped: &stopped, stops };
     let mut converge =
-        Converge { event: &mut event, node: &mut node, reporter: &mut messages, stopping: &|| false };
+        Converge { event: &mut event, node: &mut node, reporter: &mut reporter, stopping: &|| stopped.get() };
     let applied = converge.apply(collection);
     let finished = converge.finish();
-    let outcomes = messages
+    let outcomes = reporter
+        .messages
         .into_iter()
         .filter_map(|message| if let FromAgent::Outcome(outcome) = message { Some(outcome) } else { None })
         .collect();
@@ -121,8 +155,9 @@ pub fn converge(mode: Mode, collection: Collection, state_dir: &Path) -> Ran {
 const INNER: &str = "ENGINE_AGENT_TEST_INNER";
 
 /// Runs the test of this name again in a user and mount namespace of its own, where anybody may mount, after a shell
-/// script whose `$1` is the directory. There, and nowhere else, the body is run.
-pub fn with_mounts(test: &str, script: &str, outer: impl FnOnce(&Path), body: impl FnOnce(&Path)) {
+/// script whose `$1` is the directory. There, and nowhere else, the body is run. What `outer` gives back is kept for
+/// so long.
+pub fn with_mounts<T>(test: &str, script: &str, outer: impl FnOnce(&Path) -> T, body: impl FnOnce(&Path)) {
     if let Some(directory) = std::env::var_os(INNER) {
         let directory = PathBuf::from(directory);
         body(&directory);
@@ -130,7 +165,7 @@ pub fn with_mounts(test: &str, script: &str, outer: impl FnOnce(&Path), body: im
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    outer(directory.path());
+    let kept = outer(directory.path());
     let script = format!("set -e; {script}; shift; exec \"$@\"");
     let status = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
@@ -140,6 +175,7 @@ pub fn with_mounts(test: &str, script: &str, outer: impl FnOnce(&Path), body: im
         .env(INNER, directory.path())
         .status()
         .unwrap();
+    drop(kept);
     assert!(status.success());
     assert!(directory.path().join("body-ended").exists(), "no test has the name {test}");
 }
