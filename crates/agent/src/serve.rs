@@ -1,7 +1,7 @@
 //! The conversation with the controller.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -25,8 +25,10 @@ use crate::{
     reporter::{Frames, Reporter},
 };
 
+/// Time since the agent began.
+type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
+
 /// What the reading thread knows before the message's turn comes.
-#[derive(Debug, Default)]
 struct Signals {
     /// The connection is gone.
     gone: AtomicBool,
@@ -34,27 +36,23 @@ struct Signals {
     stopped: AtomicU64,
     /// When the controller was last heard, in seconds since the agent began.
     heard: AtomicU64,
-    began: Began,
-}
-
-#[derive(Debug)]
-struct Began(Instant);
-
-impl Default for Began {
-    fn default() -> Self {
-        Self(Instant::now())
-    }
+    clock: Clock,
 }
 
 impl Signals {
+    fn new(clock: Clock) -> Self {
+        let heard = AtomicU64::new(clock().as_secs());
+        Self { gone: AtomicBool::new(false), stopped: AtomicU64::new(0), heard, clock }
+    }
+
     fn hear(&self) {
-        self.heard.store(self.began.0.elapsed().as_secs(), Ordering::Release);
+        self.heard.store((self.clock)().as_secs(), Ordering::Release);
     }
 
     /// Whether the controller has said nothing for so long that it must be gone.
     fn silent(&self) -> bool {
         let heard = self.heard.load(Ordering::Acquire);
-        self.began.0.elapsed().as_secs().saturating_sub(heard) > SILENCE_SECONDS
+        (self.clock)().as_secs().saturating_sub(heard) > SILENCE_SECONDS
     }
 }
 
@@ -71,7 +69,8 @@ pub fn serve(
         facts: Box::new(facts.clone()),
     });
     frames.flush();
-    let signals = Arc::new(Signals::default());
+    let began = Instant::now();
+    let signals = Arc::new(Signals::new(Box::new(move || began.elapsed())));
     let messages = listen(input, Arc::clone(&signals));
     let mut session = Session {
         node: Node::new(settings, facts),
@@ -109,10 +108,11 @@ pub fn serve(
 /// Reads messages in a thread of its own, so that a stop and the end of the connection are seen
 /// while a resource is being applied.
 fn listen(
-    mut input: impl Read + Send + 'static,
+    input: impl Read + Send + 'static,
     signals: Arc<Signals>,
 ) -> mpsc::Receiver<Result<ToAgent, String>> {
     let (sender, receiver) = mpsc::channel();
+    let mut input = Heard { input, signals: Arc::clone(&signals) };
     thread::spawn(move || {
         let mut events = 0;
         loop {
@@ -124,7 +124,6 @@ fn listen(
                     break;
                 }
             };
-            signals.hear();
             match message {
                 ToAgent::Begin { .. } => events += 1,
                 ToAgent::Stop => signals.stopped.store(events, Ordering::Release),
@@ -137,6 +136,20 @@ fn listen(
         signals.gone.store(true, Ordering::Release);
     });
     receiver
+}
+
+/// Input of which every part counts: a big message may take minutes to arrive.
+struct Heard<R> {
+    input: R,
+    signals: Arc<Signals>,
+}
+
+impl<R: Read> Read for Heard<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.signals.hear();
+        Ok(count)
+    }
 }
 
 fn read(input: &mut impl Read) -> Result<Option<ToAgent>, String> {
@@ -252,4 +265,56 @@ fn stopping(signals: &Signals, number: u64) -> bool {
         signals.gone.store(true, Ordering::Release);
     }
     signals.gone.load(Ordering::Acquire) || signals.stopped.load(Ordering::Acquire) >= number.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a byte every 15 seconds of its own clock, then nothing until it is told to end.
+    struct Slow {
+        bytes: std::vec::IntoIter<u8>,
+        now: Arc<AtomicU64>,
+        signals: Arc<Signals>,
+        silent: mpsc::Sender<bool>,
+        end: mpsc::Receiver<()>,
+    }
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(byte) = self.bytes.next() else {
+                let _ = self.end.recv();
+                return Ok(0);
+            };
+            self.now.fetch_add(15, Ordering::SeqCst);
+            let _ = self.silent.send(self.signals.silent());
+            buffer[0] = byte;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_message_that_arrives_slowly_is_no_silence() {
+        let now = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&now);
+        let signals =
+            Arc::new(Signals::new(Box::new(move || Duration::from_secs(clock.load(Ordering::SeqCst)))));
+        let begin = ToAgent::Begin { run: "run".into(), event: "setup".into(), mode: Mode::Apply };
+        let bytes = frame::encode(&begin).unwrap();
+        let ((silent, heard), (end, ended)) = (mpsc::channel(), mpsc::channel());
+        let input = Slow {
+            bytes: bytes.clone().into_iter(),
+            now: Arc::clone(&now),
+            signals: Arc::clone(&signals),
+            silent,
+            end: ended,
+        };
+        let messages = listen(input, Arc::clone(&signals));
+        assert_eq!(messages.recv().unwrap().unwrap(), begin);
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), vec![false; bytes.len()]);
+        assert!(!stopping(&signals, 1));
+        now.fetch_add(SILENCE_SECONDS + 1, Ordering::SeqCst);
+        assert!(stopping(&signals, 1));
+        drop(end);
+    }
 }
