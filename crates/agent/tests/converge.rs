@@ -95,6 +95,17 @@ fn guards_skip_and_are_unknown_after_a_planned_change() {
 }
 
 #[test]
+fn a_plan_runs_the_commands_of_guards() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| root.path().join(name).display().to_string();
+    let mut guarded = file(&path("guarded"), b"");
+    guarded.common.only_if.push(command(&["touch", &path("asked")]));
+    let ran = converge(Mode::Plan, collection(vec![guarded], root.path()), state.path());
+    assert_eq!(ran.statuses(), [(0, "changed")]);
+    assert!(root.path().join("asked").exists() && !root.path().join("guarded").exists());
+}
+
+#[test]
 fn retries_failures_and_secrets() {
     let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = |name: &str| root.path().join(name).display().to_string();
