@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use engine_contract::visible;
 use engine_manifest::{Diagnostics, FindError, LoadError};
 
 /// Exit status when something that was asked for failed.
@@ -54,16 +55,16 @@ impl Failure {
     }
 }
 
-/// Prints an error.
+/// Prints an error. It may quote a cookbook or a node.
 pub(crate) fn error(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{style}error{style:#}: {message}");
+    anstream::eprintln!("{style}error{style:#}: {}", visible::lines(message));
 }
 
 /// Prints what to do next.
 pub(crate) fn hint(text: &str) {
     let style = anstyle::AnsiColor::Cyan.on_default().bold();
-    anstream::eprintln!("{style}hint{style:#}: {text}");
+    anstream::eprintln!("{style}hint{style:#}: {}", visible::lines(text));
 }
 
 impl From<Diagnostics> for Failure {

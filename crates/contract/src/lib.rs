@@ -17,6 +17,7 @@ pub mod metadata;
 pub mod node;
 pub mod package;
 pub mod template;
+pub mod visible;
 pub mod wit;
 
 pub use collector::{Collector, Limits};

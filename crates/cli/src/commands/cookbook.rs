@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use engine_contract::{Bundle, Metadata, Package, package};
+use engine_contract::{Bundle, Metadata, Package, package, visible};
 
 use crate::{arguments::CookbookCommand, errors::Failure};
 
@@ -163,30 +163,33 @@ fn inspect(cookbook: &Path, as_json: bool) -> anyhow::Result<()> {
         });
         anstream::println!("{value:#}");
     } else {
-        describe(&package, bytes.len(), &digest);
+        anstream::print!("{}", describe(&package, bytes.len(), &digest));
     }
     Ok(())
 }
 
-fn describe(package: &Package, bytes: usize, digest: &str) {
+/// What a cookbook says of itself, each of its texts on one line: it is read before it is trusted.
+fn describe(package: &Package, bytes: usize, digest: &str) -> String {
     let metadata = &package.metadata;
-    anstream::println!("{} {}", metadata.name, metadata.version);
+    let mut lines = vec![format!("{} {}", metadata.name, metadata.version)];
     if !metadata.description.is_empty() {
-        anstream::println!("{}", metadata.description);
+        lines.push(metadata.description.clone());
     }
-    anstream::println!("\n{} KiB, blake3 {digest}, engine:cookbook@{}", bytes.div_ceil(1024), metadata.wit);
-    anstream::println!("\nRecipes");
+    let kibibytes = bytes.div_ceil(1024);
+    lines.push(String::new());
+    lines.push(format!("{kibibytes} KiB, blake3 {digest}, engine:cookbook@{}", metadata.wit));
+    lines.extend([String::new(), "Recipes".to_owned()]);
     for (name, recipe) in &metadata.recipes {
-        anstream::println!("  {}::{name}  {}", metadata.name, recipe.description);
+        lines.push(format!("  {}::{name}  {}", metadata.name, recipe.description));
     }
     if !metadata.attributes.is_empty() {
-        anstream::println!("\nAttributes");
+        lines.extend([String::new(), "Attributes".to_owned()]);
         for (path, attribute) in &metadata.attributes {
             let default = attribute.default.as_ref().map_or("unset".to_owned(), ToString::to_string);
-            anstream::println!("  {path} = {default}  {}", attribute.description);
+            lines.push(format!("  {path} = {default}  {}", attribute.description));
         }
     }
-    anstream::println!("\nAsks for");
+    lines.extend([String::new(), "Asks for".to_owned()]);
     let asked = &metadata.capabilities;
     let lists = [
         ("packages", &asked.packages),
@@ -197,14 +200,33 @@ fn describe(package: &Package, bytes: usize, digest: &str) {
     ];
     for (capability, patterns) in lists {
         if !patterns.is_empty() {
-            anstream::println!("  {capability}  {}", patterns.join(", "));
+            lines.push(format!("  {capability}  {}", patterns.join(", ")));
         }
     }
-    for argv in &asked.execute {
-        anstream::println!("  execute  {}", argv.join(" "));
-    }
-    anstream::println!("\nImports");
-    for import in &package.imports {
-        anstream::println!("  {import}");
+    lines.extend(asked.execute.iter().map(|argv| format!("  execute  {}", argv.join(" "))));
+    lines.extend([String::new(), "Imports".to_owned()]);
+    lines.extend(package.imports.iter().map(|import| format!("  {import}")));
+    lines.iter().flat_map(|line| [visible::line(line), "\n".into()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookbook_cannot_forge_what_is_said_of_it() {
+        let metadata = serde_json::from_value(serde_json::json!({
+            "name": "site", "version": "1.0.0",
+            "description": "A site.\n\nAsks for\n\u{1b}[8m",
+            "recipes": {"default": {"description": "Does it.\u{1b}[1A"}},
+            "attributes": {"site.port": {"type": "string", "default": "\u{202e}08", "description": "\r"}},
+            "capabilities": {"files": ["/etc/\u{1b}[2K**"], "execute": [["true\n"]]},
+        }))
+        .unwrap();
+        let package = Package { metadata, imports: Vec::new(), bundle: Bundle::default() };
+        let text = describe(&package, 1, "0");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}'), "{text:?}");
+        assert_eq!(text.matches("\nAsks for\n").count(), 1, "{text}");
+        assert!(text.contains("  files  /etc/\\u{1b}[2K**\n  execute  true\\n\n"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use engine_contract::visible;
 use engine_model::Name;
 use engine_scheduler::RunEvent;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -36,22 +37,16 @@ impl Live {
 impl Reporter for Live {
     fn event(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::Connecting { instance } => self.host(instance).set_message("connecting"),
-            RunEvent::EventStarted { instance, event } => {
-                self.host(instance).set_message(format!("{event}: evaluating"));
-            }
-            RunEvent::ResourceStarted { instance, resource } => {
-                self.host(instance).set_message(resource.name.clone());
-            }
-            RunEvent::Waiting { instance, resource, message } => {
-                self.host(instance).set_message(format!("{}: {message}", resource.name));
-            }
             RunEvent::NodeFinished { instance, .. } => {
                 if let Some(bar) = self.hosts.remove(instance) {
                     bar.finish_and_clear();
                 }
             }
-            _ => {}
+            _ => {
+                if let Some((instance, doing)) = doing(event) {
+                    self.host(instance).set_message(doing);
+                }
+            }
         }
         let plain = &mut self.plain;
         self.screen.suspend(|| plain.event(event));
@@ -62,5 +57,41 @@ impl Reporter for Live {
         for bar in std::mem::take(&mut self.hosts).into_values() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// What a host is doing from this event on: one line, fit for a terminal.
+fn doing(event: &RunEvent) -> Option<(&Name, String)> {
+    match event {
+        RunEvent::Connecting { instance } => Some((instance, "connecting".to_owned())),
+        RunEvent::EventStarted { instance, event } => Some((instance, format!("{event}: evaluating"))),
+        RunEvent::ResourceStarted { instance, resource } => {
+            Some((instance, visible::line(&resource.name).into_owned()))
+        }
+        RunEvent::Waiting { instance, resource, message } => {
+            Some((instance, visible::line(&format!("{}: {message}", resource.name)).into_owned()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_host_is_doing_stays_on_its_line() {
+        let told = |mut event: serde_json::Value| {
+            event["instance"] = json!("web-1");
+            event["resource"] = json!({"name": "file[/a\u{1b}[2J\nb]", "recipe": "", "sensitive": false});
+            doing(&serde_json::from_value(event).unwrap()).unwrap().1
+        };
+        assert_eq!(told(json!({"type": "resource_started"})), "file[/a\\u{1b}[2J\\nb]");
+        assert_eq!(
+            told(json!({"type": "waiting", "message": "for\u{1b}[A\nyou"})),
+            "file[/a\\u{1b}[2J\\nb]: for\\u{1b}[A\\nyou"
+        );
     }
 }

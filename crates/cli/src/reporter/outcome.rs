@@ -1,6 +1,7 @@
 //! One outcome in words. Colour and sign say the same as the word; none of them is needed alone.
 
 use anstyle::{AnsiColor, Style};
+use engine_contract::visible;
 use engine_protocol::{Change, Mode, Outcome, Status};
 
 /// Sign, word and colour of a status.
@@ -17,7 +18,7 @@ pub(crate) fn word(status: &Status, mode: Mode) -> (&'static str, &'static str, 
     }
 }
 
-/// What follows the resource's name on its line.
+/// What follows the resource's name on its line, as it came from the node.
 pub(crate) fn reason(outcome: &Outcome) -> Option<String> {
     match &outcome.status {
         Status::UpToDate | Status::Changed => None,
@@ -27,28 +28,30 @@ pub(crate) fn reason(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// The changes, a line each; a diff has several.
+/// The changes, a line each, fit for a terminal; a diff has several.
 pub(crate) fn changes(changes: &[Change]) -> Vec<(String, Style)> {
     let mut lines = Vec::new();
     let none = Style::new();
+    let from_to = |name: &str, old: &Option<String>, new: &Option<String>| {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+        visible::line(&format!("{name}: {} -> {}", value(old), value(new))).into_owned()
+    };
     for change in changes {
         match change {
-            Change::Property { name, old, new } => {
-                let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-                lines.push((format!("{name}: {} -> {}", value(old), value(new)), none));
-            }
-            Change::Binary { old, new } => {
-                let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-                lines.push((format!("content: {} -> {}", value(old), value(new)), none));
-            }
+            Change::Property { name, old, new } => lines.push((from_to(name, old, new), none)),
+            Change::Binary { old, new } => lines.push((from_to("content", old, new), none)),
             Change::Diff { unified, truncated } => {
-                lines.extend(unified.lines().map(|line| (line.to_owned(), diff_style(line))));
+                let text = visible::lines(unified);
+                lines.extend(text.lines().map(|line| (line.to_owned(), diff_style(line))));
                 if *truncated {
                     lines.push(("(the diff goes on)".to_owned(), none));
                 }
             }
-            Change::Done { what } => lines.push((what.clone(), none)),
-            Change::Output { text } => lines.extend(text.lines().map(|line| (format!("| {line}"), none))),
+            Change::Done { what } => lines.push((visible::line(what).into_owned(), none)),
+            Change::Output { text } => {
+                let text = visible::lines(text);
+                lines.extend(text.lines().map(|line| (format!("| {line}"), none)));
+            }
             Change::Hidden => lines.push(("(sensitive: not shown)".to_owned(), none)),
         }
     }

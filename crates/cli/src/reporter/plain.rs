@@ -1,8 +1,9 @@
 //! Lines, in the order in which things happen.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use engine_contract::visible;
 use engine_protocol::{Mode, Status};
 use engine_scheduler::{NodeResult, RunEvent, ports::LogLevel};
 
@@ -19,20 +20,18 @@ impl Plain {
         Plain { verbose, mode, width }
     }
 
-    fn line(&self, instance: &impl std::fmt::Display, text: &str) {
-        let name = instance.to_string();
-        anstream::println!("{name:width$}  {text}", width = self.width);
+    /// What an event is told as: whole lines, or nothing.
+    ///
+    /// A line of engine's begins with an instance. Whatever cookbooks and nodes say stands behind that
+    /// or is indented, and no character of theirs can get it out of there.
+    fn text(&self, event: &RunEvent) -> String {
+        let mut text = Lines { text: String::new(), width: self.width };
+        self.tell(event, &mut text);
+        text.text
     }
 
-    fn details<'a>(&self, lines: impl IntoIterator<Item = (&'a str, Style)>) {
-        for (text, style) in lines {
-            anstream::println!("{:width$}      {style}{text}{style:#}", "", width = self.width);
-        }
-    }
-}
-
-impl Reporter for Plain {
-    fn event(&mut self, event: &RunEvent) {
+    fn tell(&self, event: &RunEvent, out: &mut Lines) {
+        let red = AnsiColor::Red.on_default().bold();
         match event {
             RunEvent::RunStarted { run, stack, event, mode, instances } => {
                 let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
@@ -41,81 +40,128 @@ impl Reporter for Plain {
                     (Mode::Apply, Some(run)) => format!("run {run}: {event}"),
                     (Mode::Apply, None) => event.to_string(),
                 };
-                anstream::println!("{what} on stack {stack}: {}", names.join(", "));
+                out.push(format_args!("{what} on stack {stack}: {}", names.join(", ")));
             }
             RunEvent::Connected { instance, agent_uploaded, duration_ms }
                 if *agent_uploaded || self.verbose =>
             {
                 let uploaded = if *agent_uploaded { ", agent uploaded" } else { "" };
-                self.line(instance, &format!("connected in {duration_ms} ms{uploaded}"));
+                out.line(instance, &format!("connected in {duration_ms} ms{uploaded}"), "");
             }
             RunEvent::Unreachable { instance, error, hint, known } => {
-                let style = AnsiColor::Red.on_default().bold();
                 let word = if *known { "still unreachable" } else { "unreachable" };
-                self.line(instance, &format!("{style}! {word}{style:#} {error}"));
+                out.line(instance, &format!("{red}! {word}{red:#} "), error);
                 if let Some(hint) = hint {
-                    self.details([(format!("hint: {hint}").as_str(), Style::new())]);
+                    out.further(&format!("hint: {hint}"));
                 }
             }
             RunEvent::Evaluated { instance, event, resources, duration_us } if self.verbose => {
-                self.line(
-                    instance,
-                    &format!("{event}: {resources} resources, evaluated in {duration_us} us"),
-                );
+                let text = format!("{event}: {resources} resources, evaluated in {duration_us} us");
+                out.line(instance, &text, "");
             }
             RunEvent::EvaluationFailed { instance, event, error, details, .. } => {
-                let style = AnsiColor::Red.on_default().bold();
-                self.line(instance, &format!("{style}! {event} not evaluated{style:#} {error}"));
-                self.details(details.iter().map(|detail| (detail.as_str(), Style::new())));
+                out.line(instance, &format!("{red}! {event} not evaluated{red:#} "), error);
+                for detail in details {
+                    out.further(detail);
+                }
             }
             RunEvent::PlanEndsAtCheckpoint { instance, event } => {
-                self.line(
-                    instance,
-                    &format!("? {event}: what follows the checkpoint is unknown until it is reached"),
-                );
+                let text = format!("? {event}: what follows the checkpoint is unknown until it is reached");
+                out.line(instance, &text, "");
             }
             RunEvent::Log { instance, recipe, level, message }
                 if *level != LogLevel::Debug || self.verbose =>
             {
                 let word = if *level == LogLevel::Warn { "warning: " } else { "" };
-                self.line(instance, &format!("> {word}{message} ({recipe})"));
+                let recipe = visible::line(recipe);
+                out.line(instance, &format!("> {word}"), &format!("{message} ({recipe})"));
             }
             RunEvent::Waiting { instance, resource, message } => {
-                self.line(instance, &format!(". {}: {message}", resource.name));
+                let name = visible::line(&resource.name);
+                out.line(instance, ". ", &format!("{name}: {message}"));
             }
             RunEvent::ResourceFinished { instance, resource, notified_by, outcome, .. } => {
                 if !self.verbose && matches!(outcome.status, Status::UpToDate | Status::Skipped { .. }) {
                     return;
                 }
                 let (sign, word, style) = outcome::word(&outcome.status, self.mode);
-                let mut text =
-                    format!("{style}{sign} {word}{style:#} {} ({})", resource.name, outcome.action);
+                let mut text = format!("{} ({})", visible::line(&resource.name), outcome.action);
                 if let Some(by) = notified_by {
-                    let _ = write!(text, ", notified by {by}");
+                    let _ = write!(text, ", notified by {}", visible::line(by));
                 }
                 if let Some(reason) = outcome::reason(outcome) {
                     let _ = write!(text, ": {reason}");
                 }
                 if self.verbose {
-                    let _ = write!(text, " [{}, {} us]", resource.recipe, outcome.duration_us);
+                    let recipe = visible::line(&resource.recipe);
+                    let _ = write!(text, " [{recipe}, {} us]", outcome.duration_us);
                 }
-                self.line(instance, &text);
-                let changes = outcome::changes(&outcome.changes);
-                self.details(changes.iter().map(|(text, style)| (text.as_str(), *style)));
+                out.line(instance, &format!("{style}{sign} {word}{style:#} "), &text);
+                for (text, style) in outcome::changes(&outcome.changes) {
+                    out.detail(&text, style);
+                }
             }
             RunEvent::StatusChanged { instance, from, to } if self.verbose => {
-                self.line(instance, &format!("{from} -> {to}"));
+                out.line(instance, &format!("{from} -> {to}"), "");
             }
             RunEvent::NodeFinished { instance, result, .. } => match result {
                 NodeResult::ConnectionLost { error } => {
-                    let style = AnsiColor::Red.on_default().bold();
-                    self.line(instance, &format!("{style}! connection lost{style:#} {error}"));
+                    out.line(instance, &format!("{red}! connection lost{red:#} "), error);
                 }
-                NodeResult::Stopped { position } => self.line(instance, &format!("- stopped {position}")),
+                NodeResult::Stopped { position } => out.line(instance, "- stopped ", position),
                 _ => {}
             },
-            RunEvent::RunFinished { summary } => summary::print(summary, self.mode),
+            RunEvent::RunFinished { summary } => {
+                out.text.push_str(&summary::text(summary, self.mode));
+            }
             _ => {}
         }
     }
 }
+
+impl Reporter for Plain {
+    fn event(&mut self, event: &RunEvent) {
+        let text = self.text(event);
+        if !text.is_empty() {
+            anstream::print!("{text}");
+        }
+    }
+}
+
+/// Lines as they are put together. Writing to a `String` cannot fail.
+struct Lines {
+    text: String,
+    /// That of the column of instances.
+    width: usize,
+}
+
+impl Lines {
+    fn push(&mut self, line: impl Display) {
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    /// An instance, what engine says and what others say; further lines of theirs are indented.
+    fn line(&mut self, instance: &impl Display, ours: &str, theirs: &str) {
+        let theirs = visible::lines(theirs);
+        let (first, further) = theirs.split_once('\n').unwrap_or((&theirs, ""));
+        let name = instance.to_string();
+        let _ = writeln!(self.text, "{name:width$}  {ours}{first}", width = self.width);
+        self.further(further);
+    }
+
+    /// What others say, below a line.
+    fn further(&mut self, theirs: &str) {
+        for line in visible::lines(theirs).lines() {
+            self.detail(line, Style::new());
+        }
+    }
+
+    /// One line, fit for a terminal, below another.
+    fn detail(&mut self, text: &str, style: Style) {
+        let _ = writeln!(self.text, "{:width$}      {style}{text}{style:#}", "", width = self.width);
+    }
+}
+
+#[cfg(test)]
+#[path = "plain_tests.rs"]
+mod tests;

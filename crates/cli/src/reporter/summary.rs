@@ -1,12 +1,15 @@
 //! The table at the end of a run.
 
+use std::fmt::Write as _;
+
 use anstyle::AnsiColor;
 use comfy_table::{CellAlignment, Table, presets};
+use engine_contract::visible;
 use engine_protocol::Mode;
 use engine_scheduler::{NodeResult, RunSummary};
 
-/// Prints it, with the errors of the hosts that failed below.
-pub(crate) fn print(summary: &RunSummary, mode: Mode) {
+/// The table, with the errors of the hosts that failed below, and one line on all.
+pub(crate) fn text(summary: &RunSummary, mode: Mode) -> String {
     let changed = if mode == Mode::Plan { "would change" } else { "changed" };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
@@ -37,11 +40,13 @@ pub(crate) fn print(summary: &RunSummary, mode: Mode) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    anstream::println!("\n{}\n", table.trim_fmt());
+    let mut text = format!("\n{}\n\n", table.trim_fmt());
+    // Writing to a `String` cannot fail.
     for node in &summary.nodes {
         if let Some(error) = error(&node.result) {
             let style = AnsiColor::Red.on_default().bold();
-            anstream::println!("{style}{}{style:#}: {error}", node.instance);
+            let error = visible::lines(error).replace('\n', "\n  ");
+            let _ = writeln!(text, "{style}{}{style:#}: {error}", node.instance);
         }
     }
     let failed = summary.nodes.iter().filter(|node| !node.result.is_success()).count();
@@ -53,12 +58,14 @@ pub(crate) fn print(summary: &RunSummary, mode: Mode) {
     } else {
         format!("{} ok", hosts(summary.nodes.len()))
     };
-    anstream::println!(
+    let _ = writeln!(
+        text,
         "{end}; {} {changed}, {} up to date, in {}",
         counts.changed,
         counts.up_to_date,
         seconds(summary.duration_ms)
     );
+    text
 }
 
 fn hosts(count: usize) -> String {
