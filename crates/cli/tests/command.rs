@@ -115,6 +115,57 @@ fn a_cookbook_that_is_no_component() {
     insta::assert_snapshot!(place.says(&["run", "setup", "--stack", "web"]));
 }
 
+/// A component that is a cookbook in form; its recipes do nothing but trap.
+const COMPONENT: &str = r#"(component
+    (import "engine:cookbook/types@VERSION" (instance $types
+        (type $e (record (field "code" string) (field "resource" string) (field "property" string)
+            (field "message" string)))
+        (export "error" (type $error (eq $e)))))
+    (alias export $types "error" (type $error))
+    (core module $module
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+        (func (export "run") (param i32 i32) (result i32) unreachable))
+    (core instance $main (instantiate $module))
+    (alias core export $main "memory" (core memory $memory))
+    (alias core export $main "realloc" (core func $realloc))
+    (alias core export $main "run" (core func $main-run))
+    (func $run (param "recipe" string) (result (result (error $error)))
+        (canon lift (core func $main-run) (memory $memory) (realloc $realloc)))
+    (instance $recipes (export "error" (type $error)) (export "run" (func $run)))
+    (export "engine:cookbook/recipes@VERSION" (instance $recipes)))"#;
+
+#[test]
+fn a_recipe_that_its_cookbook_does_not_have() {
+    let place = Place::new();
+    let component = wat::parse_str(COMPONENT.replace("VERSION", engine_contract::WIT_VERSION)).unwrap();
+    std::fs::write(place.path().join("component.wasm"), component).unwrap();
+    place.write(
+        "cookbooks/site/cookbook.toml",
+        "name = \"site\"\nversion = \"1.0.0\"\n[recipes.install]\n[recipes.page]\n",
+    );
+    let packed = ["component.wasm", "cookbooks/site", "--output", "cookbooks/site/target/site.wasm"];
+    let output = place.engine(&[&["cookbook", "pack"], &packed[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    // Somebody listens, so that a connection would not go unnoticed.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let stack = STACK
+        .replace("setup = [\"site\"]", "setup = [\"site::install\"]\ndeploy = [\"site::pgae\"]")
+        .replace("host = \"192.0.2.1\"", &format!("host = \"127.0.0.1\"\nport = {port}"));
+    place.write("stacks/web.toml", &stack);
+    // The event is another one: all run lists are looked through.
+    insta::assert_snapshot!(place.says(&["run", "setup", "--stack", "web"]));
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert!(!place.path().join(".engine").exists(), "a run was begun");
+
+    place.write("stacks/web.toml", &stack.replace("pgae", "page"));
+    let output = place.engine(&["stack", "validate", "web"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn an_event_that_does_not_exist() {
     insta::assert_snapshot!(Place::new().says(&["run", "setpu", "--stack", "web"]));
