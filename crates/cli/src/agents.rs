@@ -26,4 +26,13 @@ mod tests {
         }
         assert!(!CARRIED.is_empty());
     }
+
+    /// Whatever profile the command has: the agent is built with its own.
+    #[test]
+    fn an_agent_is_no_larger_than_4_mib() {
+        for (architecture, _, bytes) in CARRIED {
+            let size = bytes.len();
+            assert!(size <= 4 * 1024 * 1024, "the agent for {architecture} has {size} bytes");
+        }
+    }
 }
