@@ -6,6 +6,10 @@ use engine_protocol::Grants;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The cookbook that engine's own resources are of, for example the updates of a setup. They need no
+/// grants, so no other cookbook may have the name.
+pub const BUILT_IN: &str = "engine";
+
 /// The content of `cookbook.toml`, and of the custom section `engine:metadata` as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,6 +114,9 @@ pub enum MetadataError {
     /// A name that is not made of lower-case letters, digits, `-` and `_`.
     #[error("`{0}` is not a name: lower-case letters, digits, `-` and `_`, beginning with a letter")]
     Name(String),
+    /// The name of what is built in.
+    #[error("a cookbook cannot be named `{BUILT_IN}`: that is the name of what is built in")]
+    Reserved,
     /// No recipe at all.
     #[error("the cookbook has no recipe")]
     NoRecipe,
@@ -147,6 +154,9 @@ impl Metadata {
             if !good {
                 return Err(MetadataError::Name(name.clone()));
             }
+        }
+        if self.name == BUILT_IN {
+            return Err(MetadataError::Reserved);
         }
         if self.recipes.is_empty() {
             return Err(MetadataError::NoRecipe);
@@ -235,6 +245,9 @@ mod tests {
         let mut bad = metadata();
         bad.name = "Nginx".into();
         assert!(matches!(bad.validate(), Err(MetadataError::Name(_))));
+        let mut bad = metadata();
+        bad.name = BUILT_IN.into();
+        assert_eq!(bad.validate(), Err(MetadataError::Reserved));
         let mut bad = metadata();
         bad.recipes.clear();
         assert_eq!(bad.validate(), Err(MetadataError::NoRecipe));

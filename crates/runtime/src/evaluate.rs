@@ -8,7 +8,9 @@ use std::{
     time::Instant,
 };
 
-use engine_contract::{Bundles, Collector, ContractError, Node, TypeDefinition, error::Code};
+use engine_contract::{
+    Bundles, Collector, ContractError, Node, TypeDefinition, error::Code, metadata::BUILT_IN,
+};
 use engine_model::{CookbookReference, RecipeName};
 use engine_protocol::{
     Collection, Grants,
@@ -33,9 +35,6 @@ use crate::{
     turn::{Turn, Turns},
     visible::visible,
 };
-
-/// The name under which engine itself declares resources.
-const BUILT_IN: &str = "engine";
 
 /// What the host needs of a thread's stack besides the guest's part.
 const HOST_STACK: usize = 3 * 1024 * 1024;

@@ -9,12 +9,21 @@ use crate::{
     source::Diagnostic,
 };
 
+/// The cookbook that engine's own resources are of; they need no grants.
+const BUILT_IN: &str = "engine";
+
 impl Validator<'_> {
     pub(super) fn cookbooks(&mut self) -> Vec<CookbookReference> {
         entries(&self.file.cookbooks).filter_map(|entry| self.cookbook(entry)).collect()
     }
 
     fn cookbook(&mut self, entry: &Named<read::Cookbook>) -> Option<CookbookReference> {
+        if entry.key == BUILT_IN {
+            let problem = Diagnostic::error(format!("a cookbook cannot be named `{BUILT_IN}`"))
+                .label(entry.span.clone(), "the name of what is built in")
+                .hint("name the cookbook otherwise, here and in its `cookbook.toml`");
+            self.problems.push(problem);
+        }
         let table = entry.table.value()?;
         if table.path.is_absent() {
             let problem = Diagnostic::error(format!("cookbook `{}` has no `path`", entry.key))
