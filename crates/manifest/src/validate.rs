@@ -67,17 +67,10 @@ impl Validator<'_> {
         SshSettings {
             config: self.path("config", &ssh.config),
             known_hosts: self.path("known_hosts", &ssh.known_hosts),
-            accept_new_host_keys: ssh
-                .accept_new_host_keys
-                .value()
-                .copied()
-                .unwrap_or(default.accept_new_host_keys),
+            accept_new_host_keys: ssh.accept_new_host_keys.value().copied(),
             user: self.word("user", &ssh.user),
             identity_file: self.path("identity_file", &ssh.identity_file),
-            connect_timeout: ssh
-                .connect_timeout
-                .value()
-                .map_or(default.connect_timeout, |seconds| Duration::from_secs(seconds.0)),
+            connect_timeout: ssh.connect_timeout.value().map(|seconds| Duration::from_secs(seconds.0)),
             sudo: ssh.sudo.value().copied().unwrap_or(default.sudo),
         }
     }

@@ -120,14 +120,15 @@ pub struct SshSettings {
     pub config: Option<PathBuf>,
     /// `known_hosts` to read instead of the user's.
     pub known_hosts: Option<PathBuf>,
-    /// Whether a host that is not known yet is accepted and remembered. A changed key never is.
-    pub accept_new_host_keys: bool,
+    /// Whether a host that is not known yet is accepted and remembered; where `None`, what `ssh_config`
+    /// says, and else not. A changed key never is.
+    pub accept_new_host_keys: Option<bool>,
     /// User to log in as.
     pub user: Option<String>,
     /// Private key.
     pub identity_file: Option<PathBuf>,
-    /// How long to wait for a connection.
-    pub connect_timeout: Duration,
+    /// How long to wait for a connection; where `None`, what `ssh_config` says, and else 10 s.
+    pub connect_timeout: Option<Duration>,
     /// Whether to become root through sudo when the user is not root.
     pub sudo: bool,
 }
@@ -137,10 +138,10 @@ impl Default for SshSettings {
         SshSettings {
             config: None,
             known_hosts: None,
-            accept_new_host_keys: false,
+            accept_new_host_keys: None,
             user: None,
             identity_file: None,
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: None,
             sudo: true,
         }
     }

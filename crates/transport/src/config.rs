@@ -36,8 +36,10 @@ pub(crate) struct Hop {
     pub(crate) identity_agent: IdentityAgent,
     /// The name to look for in known_hosts when it is not the host.
     pub(crate) host_key_alias: Option<String>,
-    /// New keys go to the first.
+    /// The user's files and the system's.
     pub(crate) known_hosts: Vec<PathBuf>,
+    /// Where new keys go: the first of the user's files, never one of the system's.
+    pub(crate) new_host_keys: Option<PathBuf>,
     pub(crate) hash_known_hosts: bool,
     pub(crate) policy: HostKeyPolicy,
     pub(crate) connect_timeout: Duration,
@@ -208,8 +210,8 @@ fn one(
         },
     };
 
-    let known_hosts = if let Some(path) = &options.known_hosts {
-        vec![path.clone()]
+    let (known_hosts, new_host_keys) = if let Some(path) = &options.known_hosts {
+        (vec![path.clone()], Some(path.clone()))
     } else {
         let named = |keyword: &str, usual: [&str; 2]| -> Result<Vec<PathBuf>, ConfigError> {
             match settings.get(keyword) {
@@ -219,11 +221,12 @@ fn one(
             }
         };
         let mut paths = named("userknownhostsfile", ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"])?;
+        let new = paths.first().cloned();
         paths.extend(named(
             "globalknownhostsfile",
             ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
         )?);
-        paths
+        (paths, new)
     };
 
     let policy = match (options.host_key_policy, settings.get("stricthostkeychecking")) {
@@ -268,6 +271,7 @@ fn one(
         identities_named,
         identity_agent,
         known_hosts,
+        new_host_keys,
         policy,
         connect_timeout,
         jumps,

@@ -94,6 +94,7 @@ fn paths_and_times() {
     let hop = one(&Destination::new("a"), &options(directory.path(), config), &surroundings).unwrap();
     assert_eq!(hop.identity_files, [PathBuf::from("/home/me/.ssh/me@a:22"), "/home/me/x".into()]);
     assert_eq!(hop.known_hosts, [PathBuf::from("/home/me/a"), "/b".into()]);
+    assert_eq!(hop.new_host_keys, Some("/home/me/a".into()));
     assert_eq!(hop.connect_timeout, Duration::from_secs(90));
     assert_eq!(hop.policy, HostKeyPolicy::AcceptNew);
     assert_eq!(hop.host_key_alias.as_deref(), Some("k"));

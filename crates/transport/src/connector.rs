@@ -43,22 +43,7 @@ impl Connector {
     /// A connector; keys are read and passphrases asked for once for all hosts.
     pub fn new(settings: ConnectorSettings) -> Self {
         let ConnectorSettings { ssh, config_file, sudo_password, passphrase, agents } = settings;
-        let sudo = match sudo_password {
-            _ if !ssh.sudo => Sudo::Never,
-            Some(password) => Sudo::Password(password),
-            None => Sudo::NonInteractive,
-        };
-        let options = SshOptions {
-            config_file: config_file.or_else(|| ssh.config.clone()),
-            known_hosts: ssh.known_hosts.clone(),
-            host_key_policy: ssh.accept_new_host_keys.then_some(HostKeyPolicy::AcceptNew),
-            connect_timeout: Some(ssh.connect_timeout),
-            passphrase,
-            sudo,
-            // A lost host is known as lost in about the time its agent needs to notice.
-            keepalive_interval: Duration::from_secs(5),
-            ..SshOptions::default()
-        };
+        let options = SshOptions { passphrase, ..options(&ssh, config_file, sudo_password) };
         Connector { ssh: Ssh::new(options), defaults: ssh, agents }
     }
 
@@ -95,6 +80,26 @@ impl Connector {
                 connection.start_agent(&self.agents, &[]).await.map_err(|error| start_failure(&label, &error))
             }
         }
+    }
+}
+
+/// What the stack file says, where it says something; ssh_config has its say on the rest.
+fn options(ssh: &SshSettings, config_file: Option<PathBuf>, sudo_password: Option<Secret>) -> SshOptions {
+    SshOptions {
+        config_file: config_file.or_else(|| ssh.config.clone()),
+        known_hosts: ssh.known_hosts.clone(),
+        host_key_policy: ssh
+            .accept_new_host_keys
+            .map(|accept| if accept { HostKeyPolicy::AcceptNew } else { HostKeyPolicy::Strict }),
+        connect_timeout: ssh.connect_timeout,
+        sudo: match sudo_password {
+            _ if !ssh.sudo => Sudo::Never,
+            Some(password) => Sudo::Password(password),
+            None => Sudo::NonInteractive,
+        },
+        // A lost host is known as lost in about the time its agent needs to notice.
+        keepalive_interval: Duration::from_secs(5),
+        ..SshOptions::default()
     }
 }
 
@@ -183,4 +188,53 @@ fn lost(error: &io::Error) -> SessionFailure {
         _ => error.to_string(),
     };
     SessionFailure { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Hop, Surroundings, resolve};
+
+    fn hop(ssh: &SshSettings, config: &str) -> Hop {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        std::fs::write(&path, config).unwrap();
+        let surroundings = Surroundings { home: "/home/me".into(), local_user: Some("me".into()) };
+        let mut hops =
+            resolve(&Destination::new("a"), &options(ssh, Some(path), None), &surroundings).unwrap();
+        hops.pop().unwrap()
+    }
+
+    #[test]
+    fn the_stack_file_wins_over_ssh_config_and_ssh_config_over_the_default() {
+        use HostKeyPolicy::{AcceptNew, Strict};
+        let cases = [
+            (Some(true), "yes", AcceptNew),
+            (Some(true), "", AcceptNew),
+            (Some(false), "accept-new", Strict),
+            (Some(false), "no", Strict),
+            (None, "accept-new", AcceptNew),
+            (None, "no", AcceptNew),
+            (None, "yes", Strict),
+            (None, "ask", Strict),
+            (None, "", Strict),
+        ];
+        for (accept_new_host_keys, config, policy) in cases {
+            let ssh = SshSettings { accept_new_host_keys, ..SshSettings::default() };
+            let text =
+                if config.is_empty() { String::new() } else { format!("StrictHostKeyChecking {config}") };
+            assert_eq!(hop(&ssh, &text).policy, policy, "{accept_new_host_keys:?} and `{config}`");
+        }
+        for (given, config, seconds) in
+            [(Some(4), "ConnectTimeout 7", 4), (None, "ConnectTimeout 7", 7), (None, "", 10)]
+        {
+            let connect_timeout = given.map(Duration::from_secs);
+            let ssh = SshSettings { connect_timeout, ..SshSettings::default() };
+            assert_eq!(
+                hop(&ssh, config).connect_timeout,
+                Duration::from_secs(seconds),
+                "{given:?} and `{config}`"
+            );
+        }
+    }
 }

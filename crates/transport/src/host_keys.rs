@@ -30,6 +30,19 @@ pub enum HostKeyError {
         /// `SHA256:` and its digest.
         fingerprint: String,
     },
+    /// No known_hosts file has the host, and there is none to record it in.
+    #[error(
+        "the host key of {name} is not known, and there is no file to record it in: {algorithm} {fingerprint}\n  hint: \
+         name a file with `UserKnownHostsFile` in ssh_config, or with `known_hosts` under `[ssh]` in the stack file"
+    )]
+    NowhereToRecord {
+        /// The host's name in known_hosts.
+        name: String,
+        /// The kind of key.
+        algorithm: String,
+        /// `SHA256:` and its digest.
+        fingerprint: String,
+    },
     /// Another key is known.
     #[error(
         "THE HOST KEY OF {name} HAS CHANGED: somebody may be listening in, or the machine was installed anew\n  known: \
@@ -110,7 +123,7 @@ impl Verifier {
             name,
             principal,
             policy: hop.policy,
-            file: hop.known_hosts.first().cloned(),
+            file: hop.new_host_keys.clone(),
             hashed: hop.hash_known_hosts,
             entries,
             writer,
@@ -144,7 +157,13 @@ impl Verifier {
             None if self.policy == HostKeyPolicy::Strict => return Err(self.unknown(&key)),
             None => {}
         }
-        let Some(file) = self.file.clone() else { return Err(self.unknown(&key)) };
+        let Some(file) = self.file.clone() else {
+            return Err(HostKeyError::NowhereToRecord {
+                name: self.name.clone(),
+                algorithm: key.algorithm().to_string(),
+                fingerprint: print(&key),
+            });
+        };
         let _one = self.writer.lock().await;
         let (path, name, hashed, new) = (file.clone(), self.name.clone(), self.hashed, key.clone());
         let added = tokio::task::spawn_blocking(move || known_hosts::add(&path, &name, &new, hashed))

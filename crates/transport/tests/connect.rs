@@ -104,6 +104,22 @@ async fn new_keys_are_recorded_once() {
 }
 
 #[tokio::test]
+async fn new_keys_go_to_no_file_of_the_systems() {
+    let sshd = Sshd::start();
+    let config = format!("UserKnownHostsFile none\nGlobalKnownHostsFile {}\n", sshd.at("global").display());
+    std::fs::write(sshd.at("config"), config).unwrap();
+    let options =
+        SshOptions { known_hosts: None, host_key_policy: Some(HostKeyPolicy::AcceptNew), ..sshd.options() };
+    let (kind, text) = fails(options.clone(), &sshd.destination()).await;
+    assert!(matches!(kind, ConnectErrorKind::HostKey(HostKeyError::NowhereToRecord { .. })), "{text}");
+    assert!(text.contains("hint: name a file with `UserKnownHostsFile`"), "{text}");
+    assert!(!sshd.at("global").exists(), "the system's file was written");
+    // It is read all the same.
+    std::fs::rename(sshd.at("known_hosts"), sshd.at("global")).unwrap();
+    connects(options, &sshd.destination()).await;
+}
+
+#[tokio::test]
 async fn revoked_keys_are_refused() {
     let sshd = Sshd::start();
     let text = format!("{}@revoked * {}\n", sshd.known_hosts(), sshd.public("host_ed25519"));

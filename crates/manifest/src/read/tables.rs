@@ -67,15 +67,13 @@ tables! {
         config: String,
         /// `known_hosts` to read instead of the user's. Relative to the stack file.
         known_hosts: String,
-        /// Whether a host that is not known yet is accepted and remembered. A changed key never is.
-        #[schemars(extend("default" = false))]
+        /// Whether a host that is not known yet is accepted and remembered; what `ssh_config` says where this is absent, and else not. A changed key never is.
         accept_new_host_keys: bool,
         /// User to log in as.
         user: String,
         /// Private key. Relative to the stack file.
         identity_file: String,
-        /// How long to wait for a connection, in seconds.
-        #[schemars(extend("default" = 10))]
+        /// How long to wait for a connection, in seconds; what `ssh_config` says where this is absent, and else 10.
         connect_timeout: Seconds,
         /// Whether to become root through sudo when the user is not root.
         #[schemars(extend("default" = true))]
