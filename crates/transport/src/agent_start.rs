@@ -76,8 +76,8 @@ pub enum StartError {
     },
     /// The agents' directory is not to be trusted.
     #[error(
-        "{directory} is a link, not a directory, or not owned by the user the agent runs as\n  hint: look who made \
-             it, and remove it"
+        "{directory} is a link, not a directory, not owned by the user the agent runs as, or writable for others\n  \
+             hint: look who made it, and remove it"
     )]
     Directory {
         /// The directory.

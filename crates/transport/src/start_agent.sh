@@ -1,6 +1,6 @@
 # Run by `sh -c` on the node: finds the engine's agent, fetches it when it is not there, and becomes it.
 # Arguments: directory (empty: the user's cache), then architecture, sha256 and size of each agent, `--`, the agent's own.
-# A warm start runs two programs, uname and sha256sum, and writes nothing.
+# A warm start runs three programs, uname, ls and sha256sum, and writes nothing.
 fail() { printf '\nENGINE-FAIL %s %s\n' "$1" "${2-}"; exit 70; }
 d=$1; shift
 m=$(uname -m); h=; n=
@@ -14,7 +14,16 @@ if [ -z "$d" ]; then
   [ -n "${XDG_CACHE_HOME:-${HOME:-}}" ] || fail home
   d=${XDG_CACHE_HOME:-$HOME/.cache}/engine/agent
 fi
-ours() { [ -d "$d" ] && [ ! -L "$d" ] && [ -O "$d" ]; }
+# A directory of this user's that nobody else can write to: between the check of a file and its start they could
+# put another in its place. The shell cannot see the mode; of what can, POSIX has nothing but ls that every busybox
+# has as well. With -n it asks no directory service for names.
+ours() {
+  [ -d "$d" ] && [ ! -L "$d" ] && [ -O "$d" ] || return
+  case $(LC_ALL=C ls -ldn -- "$d") in
+    d????-??-*) ;;
+    *) return 1 ;;
+  esac
+}
 good() {
   sha256sum -c - >/dev/null 2>&1 <<EOF
 $h  $1

@@ -116,6 +116,64 @@ async fn directories_of_others_are_refused() {
 }
 
 #[tokio::test]
+async fn directories_that_others_can_write_to_are_refused_warm_and_cold() {
+    let sshd = Sshd::start();
+    start(&sshd, echo()).await.unwrap().close().await;
+    let directory = sshd.at("agents/here");
+    let agent = directory.join(echo().sha256());
+    let mode = |mode| std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(mode)).unwrap();
+    for others in [0o720, 0o702, 0o777, 0o1777] {
+        mode(others);
+        let error = start(&sshd, echo()).await.unwrap_err();
+        assert!(matches!(error, StartError::Directory { .. }), "{others:o}: {error}");
+    }
+    // Who can only look does no harm.
+    for harmless in [0o700, 0o755, 0o2750] {
+        mode(harmless);
+        assert!(!start(&sshd, echo()).await.unwrap().uploaded(), "{harmless:o}");
+    }
+    std::fs::remove_file(agent).unwrap();
+    mode(0o770);
+    assert!(matches!(start(&sshd, echo()).await, Err(StartError::Directory { .. })));
+    mode(0o755);
+    assert!(start(&sshd, echo()).await.unwrap().uploaded());
+    assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o7777, 0o700);
+}
+
+/// A warm start is what every run on every node costs.
+#[test]
+fn a_warm_start_runs_three_programs_in_any_shell() {
+    let directory = tempfile::tempdir().unwrap();
+    let agent = directory.path().join(echo().sha256());
+    std::fs::write(&agent, ECHO).unwrap();
+    std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(0o500)).unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    // What is not there cannot be run.
+    let programs = tempfile::tempdir().unwrap();
+    for program in ["uname", "ls", "sha256sum", "cat"] {
+        std::os::unix::fs::symlink(Path::new("/usr/bin").join(program), programs.path().join(program))
+            .unwrap();
+    }
+    for shell in [&["/bin/dash"][..], &["/bin/bash", "--posix"], &["/bin/busybox", "sh"]] {
+        if !Path::new(shell[0]).exists() {
+            continue;
+        }
+        let output = std::process::Command::new(shell[0])
+            .args(&shell[1..])
+            .args(["-c", include_str!("../src/start_agent.sh"), "engine-agent"])
+            .arg(directory.path())
+            .args([ARCHITECTURE, echo().sha256(), &ECHO.len().to_string(), "--", "one"])
+            .env_clear()
+            .env("PATH", programs.path())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said, "\nENGINE-READY\none|", "{shell:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test]
 async fn full_and_noexec_file_systems() {
     let sshd = Sshd::start();
     let directory = sshd.at("agents");
