@@ -120,3 +120,19 @@ fn errors_in_the_summary_are_told_apart_from_it() {
     );
     assert!(bare(&text).contains("web-1: no\\u{1b}[2J\n  3 hosts ok\n1 of 1 host failed"), "{text:?}");
 }
+
+#[test]
+fn who_was_left_out_is_not_ok() {
+    let counts = json!({"changed": 0, "up_to_date": 0, "skipped": 0, "failed": 0, "unknown": 0});
+    let node = |name: &str, result: &str| {
+        json!({"instance": name, "duration_ms": 1, "counts": counts,
+        "result": if result == "successful" { json!({"result": result}) } else { json!({"result": result, "error": "no"}) }})
+    };
+    let end = |nodes: &[serde_json::Value]| {
+        let summary = json!({"summary": {"duration_ms": 1, "stopped": false, "nodes": nodes}});
+        bare(&told("run_finished", &summary)).lines().last().unwrap_or_default().to_owned()
+    };
+    let (there, away) = (node("web-1", "successful"), node("web-2", "left_out"));
+    assert!(end(&[there, away.clone()]).starts_with("1 host ok, 1 left out; "));
+    assert!(end(&[away]).starts_with("nobody was reached: 1 host left out; "));
+}

@@ -56,7 +56,7 @@ pub(crate) fn text(summary: &RunSummary, mode: Mode) -> String {
     } else if failed > 0 {
         format!("{failed} of {} failed", hosts(summary.nodes.len()))
     } else {
-        format!("{} ok", hosts(summary.nodes.len()))
+        end_of_success(summary)
     };
     let _ = writeln!(
         text,
@@ -66,6 +66,16 @@ pub(crate) fn text(summary: &RunSummary, mode: Mode) -> String {
         seconds(summary.duration_ms)
     );
     text
+}
+
+/// Who was left out was not done, so it is not among those that are ok.
+fn end_of_success(summary: &RunSummary) -> String {
+    let ok = summary.nodes.iter().filter(|node| node.result == NodeResult::Successful).count();
+    match summary.nodes.len() - ok {
+        0 => format!("{} ok", hosts(ok)),
+        left_out if ok == 0 => format!("nobody was reached: {} left out", hosts(left_out)),
+        left_out => format!("{} ok, {left_out} left out", hosts(ok)),
+    }
 }
 
 fn hosts(count: usize) -> String {
