@@ -123,6 +123,10 @@ fn retries_failures_and_secrets() {
     assert_eq!(ran.outcomes[1].changes, [Change::Hidden]);
     assert!(!format!("{:?}", ran.outcomes).contains("hunter2"));
     assert_eq!(ran.applied, End::Complete);
+    for entry in std::fs::read_dir(state.path().join("journal")).unwrap() {
+        let journal = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(journal.contains("execute[sensitive #2]") && !journal.contains("hunter2"), "{journal}");
+    }
 }
 
 #[test]

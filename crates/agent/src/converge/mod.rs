@@ -102,15 +102,6 @@ pub struct Converge<'a> {
     pub stopping: &'a dyn Fn() -> bool,
 }
 
-/// How a resource is named in the journal and in reasons: a sensitive one's name may be its command.
-fn shown(resource: &Resource) -> String {
-    if resource.common.sensitive {
-        format!("{} {} (sensitive)", resource.kind, resource.id.0)
-    } else {
-        resource.to_string()
-    }
-}
-
 /// How far a resource has come.
 #[derive(Default)]
 struct Progress {
@@ -242,7 +233,7 @@ impl Converge<'_> {
                 Err(halt) => {
                     if let Some(journal) = self.open_journal() {
                         let id = resource.id.0.to_string();
-                        journal.hold(&["outcome", &id, action.name(), &shown(resource), "stopped"]);
+                        journal.hold(&["outcome", &id, action.name(), &resource.to_string(), "stopped"]);
                     }
                     return Err(halt);
                 }
@@ -321,7 +312,7 @@ impl Converge<'_> {
         let known = self.event.delayed.iter().any(|known| known.target == target && known.action == action);
         if !known {
             self.event.delayed.push(Pending { target, action, by });
-            let name = self.event.entries.get(&target).map(|entry| shown(&entry.resource));
+            let name = self.event.entries.get(&target).map(|entry| entry.resource.to_string());
             if let Some(journal) = &mut self.event.journal {
                 let (target, by) = (target.0.to_string(), by.0.to_string());
                 journal.hold(&["pending", &target, action.name(), &name.unwrap_or_default(), &by]);
@@ -337,7 +328,7 @@ impl Converge<'_> {
             _ => return Ok(()),
         };
         let Some(journal) = &mut self.event.journal else { return Ok(()) };
-        journal.hold(&["outcome", &resource.id.0.to_string(), action.name(), &shown(resource), word]);
+        journal.hold(&["outcome", &resource.id.0.to_string(), action.name(), &resource.to_string(), word]);
         match journal.write(true) {
             Err(error) if word == "changed" => Err(format!("it was changed, but {error}")),
             _ => Ok(()),
@@ -433,11 +424,11 @@ impl Converge<'_> {
             }
             let mut changes = difference.changes;
             if self.event.mode == Mode::Plan {
-                self.event.overlay.record(&shown(resource), difference.predictions);
+                self.event.overlay.record(&resource.to_string(), difference.predictions);
                 return Ok((Status::Changed, changes));
             }
             if let Some(journal) = &mut self.event.journal {
-                journal.hold(&["started", &resource.id.0.to_string(), action.name(), &shown(resource)]);
+                journal.hold(&["started", &resource.id.0.to_string(), action.name(), &resource.to_string()]);
                 if let Err(error) = journal.write(false) {
                     let ignored = resource.common.ignore_failure;
                     return Ok((Status::Failed { error: error.to_string(), ignored }, Vec::new()));
@@ -455,7 +446,7 @@ impl Converge<'_> {
 
     /// What may change cannot be foreseen, so neither can what depends on it.
     fn unknown(&mut self, entry: &Rc<Entry>, because: String) -> Status {
-        self.event.overlay.record(&shown(&entry.resource), vec![crate::overlay::Prediction::Anything]);
+        self.event.overlay.record(&entry.resource.to_string(), vec![crate::overlay::Prediction::Anything]);
         Status::Unknown { because }
     }
 
