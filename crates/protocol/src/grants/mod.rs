@@ -5,26 +5,48 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Guard, Resource, Spec};
+use crate::resource::{Guard, Resource};
+
+mod check;
+mod pattern;
+
+use pattern::{literal_prefix, path_matches};
 
 /// The capabilities granted to one cookbook, with the arguments that each may be used with.
 ///
 /// Names are globs (`nginx*`), paths are globs in which `**` crosses directories
 /// (`/etc/nginx/**`), commands are argument vectors whose arguments are globs and whose last
-/// element may be `**` for any further arguments.
+/// element may be `**` for any further arguments. URLs are globs in which `**` crosses slashes
+/// (`https://example.org/pub/**`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grants {
-    /// Package names that may be installed, upgraded or removed.
+    /// Package names that may be installed, upgraded, held or removed.
     pub packages: Vec<String>,
+    /// URLs of package repositories and their keys.
+    pub repositories: Vec<String>,
     /// Paths of files, directories and links that may be managed.
     pub files: Vec<String>,
+    /// URLs that files may be fetched from and repositories cloned from.
+    pub downloads: Vec<String>,
     /// Services that may be controlled.
     pub services: Vec<String>,
-    /// Users that may be managed.
+    /// Units of systemd that may be written: what they start runs as root unless they say otherwise.
+    pub units: Vec<String>,
+    /// Names of cron jobs and timers that may be written. Their commands need a grant of `execute`.
+    pub schedules: Vec<String>,
+    /// Users that may be managed, and whose SSH keys may be.
     pub users: Vec<String>,
     /// Groups that may be managed.
     pub groups: Vec<String>,
+    /// Files in `/etc/sudoers.d` that may be written: who writes there gives away root.
+    pub sudoers: Vec<String>,
+    /// What of the system may be set: `hostname`, `timezone`, `locale`, `reboot`, `hosts:NAME`, `sysctl:KEY`, `kernel_module:NAME`, `limits:DOMAIN`; globs after the colon.
+    pub system: Vec<String>,
+    /// Swap files, devices and mount points that may be managed.
+    pub storage: Vec<String>,
+    /// Addresses (`host:port`) and URLs that may be asked whether they answer.
+    pub network: Vec<String>,
     /// Commands that may be run, as argument vectors.
     pub execute: Vec<Vec<String>>,
 }
@@ -44,15 +66,23 @@ pub struct Denied {
 }
 
 impl Grants {
-    /// Names of the capabilities with at least one grant, in the order of the fields.
+    /// Names of the capabilities with at least one grant, in the order of the WIT files.
     pub fn capabilities(&self) -> Vec<&'static str> {
         [
             ("packages", self.packages.is_empty()),
+            ("repositories", self.repositories.is_empty()),
             ("files", self.files.is_empty()),
+            ("downloads", self.downloads.is_empty()),
             ("services", self.services.is_empty()),
+            ("units", self.units.is_empty()),
+            ("schedules", self.schedules.is_empty()),
             ("users", self.users.is_empty()),
             ("groups", self.groups.is_empty()),
+            ("sudoers", self.sudoers.is_empty()),
+            ("system", self.system.is_empty()),
+            ("storage", self.storage.is_empty()),
             ("execute", self.execute.is_empty()),
+            ("network", self.network.is_empty()),
         ]
         .into_iter()
         .filter_map(|(name, empty)| (!empty).then_some(name))
@@ -72,83 +102,8 @@ impl Grants {
             resource: resource.to_string(),
         };
         self.check_spec(&resource.spec).map_err(denied)?;
-        for guard in resource.common.only_if.iter().chain(&resource.common.not_if) {
-            self.check_guard(guard).map_err(denied)?;
-        }
-        Ok(())
-    }
-
-    fn check_spec(&self, spec: &Spec) -> Result<(), (&'static str, String)> {
-        match spec {
-            Spec::Package(package) => {
-                package.names.iter().try_for_each(|name| Self::check_name("packages", &self.packages, name))
-            }
-            Spec::PackageUpdate(_) => Self::check_name("packages", &self.packages, "*"),
-            Spec::File(file) => self.check_path(&file.path),
-            Spec::Directory(directory) => self.check_path(&directory.path),
-            Spec::Link(link) => self.check_path(&link.path),
-            Spec::Service(service) => Self::check_name("services", &self.services, &service.name),
-            Spec::User(user) => {
-                Self::check_name("users", &self.users, &user.name)?;
-                // A user in `sudo` is root: membership is the group's to grant. A primary group of
-                // the user's own name is what every new user has.
-                let others = user.group.iter().filter(|group| **group != user.name).chain(&user.groups);
-                for group in others {
-                    Self::check_name("groups", &self.groups, group)?;
-                }
-                // Another name for root is root.
-                if user.uid == Some(0) { Self::check_name("users", &self.users, "root") } else { Ok(()) }
-            }
-            Spec::Group(group) => Self::check_name("groups", &self.groups, &group.name),
-            Spec::Execute(execute) => {
-                // These decide which code a granted command runs.
-                let steers = |name: &str| name == "PATH" || name.starts_with("LD_");
-                if let Some((name, _)) = execute.environment.iter().find(|(name, _)| steers(name)) {
-                    return Err(("execute", format!("{name}=… {}", execute.argv.join(" "))));
-                }
-                execute.cwd.as_deref().map_or(Ok(()), check_normal)?;
-                if let Some(creates) = &execute.creates {
-                    check_normal(creates)?;
-                }
-                self.check_argv(&execute.argv)
-            }
-        }
-    }
-
-    fn check_guard(&self, guard: &Guard) -> Result<(), (&'static str, String)> {
-        match guard {
-            Guard::Command { argv } => self.check_argv(argv),
-            Guard::PathExists { path } => self.check_path(path),
-        }
-    }
-
-    fn check_name(
-        capability: &'static str,
-        patterns: &[String],
-        name: &str,
-    ) -> Result<(), (&'static str, String)> {
-        if patterns.iter().any(|pattern| glob(pattern, name)) {
-            Ok(())
-        } else {
-            Err((capability, name.to_owned()))
-        }
-    }
-
-    fn check_path(&self, path: &str) -> Result<(), (&'static str, String)> {
-        check_normal(path)?;
-        if self.files.iter().any(|pattern| path_matches(pattern, path)) {
-            Ok(())
-        } else {
-            Err(("files", path.to_owned()))
-        }
-    }
-
-    fn check_argv(&self, argv: &[String]) -> Result<(), (&'static str, String)> {
-        if self.execute.iter().any(|pattern| argv_matches(pattern, argv)) {
-            Ok(())
-        } else {
-            Err(("execute", argv.join(" ")))
-        }
+        let guards = resource.common.only_if.iter().chain(&resource.common.not_if);
+        guards.map(|guard: &Guard| self.check_guard(guard)).collect::<Result<(), _>>().map_err(denied)
     }
 
     /// The longest directory that an operator named in a grant covering `path`, without wildcards.
@@ -164,56 +119,10 @@ impl Grants {
     }
 }
 
-/// Whether a glob matches. One that begins with `!` would match all that it does not name; such a
-/// grant matches nothing.
-fn glob(pattern: &str, text: &str) -> bool {
-    !pattern.starts_with('!') && fast_glob::glob_match(pattern, text)
-}
-
-/// `/etc/nginx/**` also covers `/etc/nginx` itself: who may fill a directory may make it.
-fn path_matches(pattern: &str, path: &str) -> bool {
-    glob(pattern, path)
-        || pattern.strip_suffix("/**").is_some_and(|directory| !directory.is_empty() && glob(directory, path))
-}
-
-fn literal_prefix(pattern: &str) -> String {
-    let mut prefix = String::new();
-    let components: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
-    for (index, component) in components.iter().enumerate() {
-        let last = index + 1 == components.len();
-        if component.contains(['*', '?', '[', '{', '\\', '!']) || last {
-            break;
-        }
-        prefix.push('/');
-        prefix.push_str(component);
-    }
-    if prefix.is_empty() { "/".to_owned() } else { prefix }
-}
-
-fn argv_matches(pattern: &[String], argv: &[String]) -> bool {
-    let (fixed, open) = match pattern.split_last() {
-        Some((last, rest)) if last == "**" => (rest, true),
-        _ => (pattern, false),
-    };
-    if argv.len() < fixed.len() || (!open && argv.len() != fixed.len()) {
-        return false;
-    }
-    fixed
-        .iter()
-        .zip(argv)
-        .all(|(pattern, argument)| pattern == argument || pattern == "*" || glob(pattern, argument))
-}
-
-fn check_normal(path: &str) -> Result<(), (&'static str, String)> {
-    let normal = path.starts_with('/')
-        && !path.contains('\0')
-        && (path == "/" || path[1..].split('/').all(|part| !matches!(part, "" | "." | "..")));
-    if normal { Ok(()) } else { Err(("files", path.to_owned())) }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{pattern::argv_matches, *};
+    use crate::resource::Spec;
 
     fn grants(files: &[&str]) -> Grants {
         Grants { files: files.iter().map(ToString::to_string).collect(), ..Grants::default() }
@@ -257,7 +166,7 @@ mod tests {
     fn a_negated_pattern_grants_nothing() {
         let grants = Grants { packages: vec!["!x".into()], ..grants(&["!/etc/x"]) };
         assert!(grants.check_path("/etc/shadow").is_err());
-        assert!(Grants::check_name("packages", &grants.packages, "y").is_err());
+        assert!(check::name("packages", &grants.packages, "y").is_err());
     }
 
     #[test]
@@ -280,13 +189,15 @@ mod tests {
 
     #[test]
     fn the_environment_cannot_make_a_granted_command_another() {
-        use crate::resource::ExecuteSpec;
+        use crate::resource::{ExecuteSpec, ProcessSpec};
         let grants = Grants { execute: vec![vec!["nginx".into(), "-t".into()]], ..Grants::default() };
         let command = |name: &str| {
             Spec::Execute(ExecuteSpec {
                 argv: vec!["nginx".into(), "-t".into()],
-                environment: vec![(name.into(), "x".into())],
-                ..ExecuteSpec::default()
+                process: ProcessSpec {
+                    environment: vec![(name.into(), "x".into())],
+                    ..ProcessSpec::default()
+                },
             })
         };
         assert_eq!(grants.check_spec(&command("LANG")), Ok(()));
@@ -304,5 +215,73 @@ mod tests {
         let open: Vec<String> = ["systemctl", "**"].map(String::from).into();
         assert!(argv_matches(&open, &["systemctl".into(), "daemon-reload".into()]));
         assert!(!argv_matches(&open, &["sh".into()]));
+    }
+
+    #[test]
+    fn a_url_is_what_it_looks_like() {
+        let grants = Grants { downloads: vec!["https://*.example.org/**".into()], ..Grants::default() };
+        assert_eq!(grants.check_url("downloads", "https://a.example.org/x/y.tar.gz?v=1"), Ok(()));
+        for url in [
+            "https://evil.net#.example.org/x",
+            "https://evil.net?.example.org/x",
+            "https://evil.net\\.example.org/x",
+            "https://a.example.org@evil.net/x",
+            "https://a.example.org/../x",
+            "https://a.example.org/%2E%2e/x",
+            "http://a.example.org/x",
+            "file:///etc/shadow",
+            "https://a.example.org",
+            "https://a.example.org/\n",
+        ] {
+            assert!(grants.check_url("downloads", url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn git_is_given_repositories_and_no_helpers() {
+        let grants =
+            Grants { downloads: vec!["**".into()], files: vec!["/srv/**".into()], ..Grants::default() };
+        let of = |repository: &str| {
+            grants.check_spec(&Spec::Git(crate::resource::GitSpec {
+                path: "/srv/app".into(),
+                repository: repository.into(),
+                ..Default::default()
+            }))
+        };
+        for good in [
+            "https://example.org/a.git",
+            "git@example.org:a.git",
+            "ssh://git@example.org:22/a",
+            "file:///srv/a",
+        ] {
+            assert_eq!(of(good), Ok(()), "{good}");
+        }
+        for bad in ["ext::sh -c id", "--upload-pack=id", "/srv/a", "-x@y:z", "git@-oProxyCommand=id:a"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_fills_a_directory_needs_all_of_it() {
+        let grants = grants(&["/srv/app/**", "/srv/texts/*.txt", "/srv/texts"]);
+        assert_eq!(grants.check_tree("/srv/app"), Ok(()));
+        assert_eq!(grants.check_tree("/srv/app/below"), Ok(()));
+        assert!(grants.check_tree("/srv/texts").is_err());
+        assert!(grants.check_tree("/srv").is_err());
+    }
+
+    #[test]
+    fn what_runs_later_is_granted_as_what_runs_now() {
+        use crate::resource::CronSpec;
+        let cron = |program: &str| {
+            Spec::Cron(CronSpec { name: "nightly".into(), argv: vec![program.into()], ..CronSpec::default() })
+        };
+        let grants = Grants {
+            schedules: vec!["nightly".into()],
+            execute: vec![vec!["backup".into()]],
+            ..Grants::default()
+        };
+        assert_eq!(grants.check_spec(&cron("backup")), Ok(()));
+        assert_eq!(grants.check_spec(&cron("sh")), Err(("execute", "sh".into())));
     }
 }

@@ -1,0 +1,227 @@
+//! Which argument of which resource is checked against which grant.
+
+use super::{
+    Grants,
+    pattern::{argv_matches, glob, is_normal, is_plain_repository, is_plain_url, path_matches},
+};
+use crate::resource::{Guard, ProcessSpec, Spec, UserSpec};
+
+/// A capability and the argument that it was not granted for.
+type Refused = (&'static str, String);
+
+/// Stands for any name that may come in an archive or a repository.
+const ANY_NAME: &str = "\u{1}";
+
+impl Grants {
+    pub(super) fn check_spec(&self, spec: &Spec) -> Result<(), Refused> {
+        match spec {
+            Spec::Package(package) => {
+                package.source.as_deref().map_or(Ok(()), |path| self.check_path(path))?;
+                package.names.iter().try_for_each(|each| name("packages", &self.packages, each))
+            }
+            Spec::PackageUpdate(_) => name("packages", &self.packages, "*"),
+            Spec::AptRepository(repository) => self.check_url("repositories", &repository.uri),
+            Spec::YumRepository(repository) => {
+                let places = [&repository.baseurl, &repository.mirrorlist, &repository.metalink];
+                let keys = repository.gpgkey.iter().filter(|key| !key.starts_with("file:///etc/pki/"));
+                let mut urls = places.into_iter().flatten().chain(keys);
+                urls.try_for_each(|url| self.check_url("repositories", url))
+            }
+            Spec::File(file) => {
+                self.check_path(&file.path)?;
+                self.check_verify(&file.verify.argv)
+            }
+            Spec::Directory(directory) => self.check_path(&directory.path),
+            Spec::RemoteDirectory(directory) => {
+                self.check_path(&directory.path)?;
+                if directory.purge {
+                    self.check_tree(&directory.path)?;
+                }
+                let mut paths = directory.files.iter().map(|(path, _)| format!("{}/{path}", directory.path));
+                paths.try_for_each(|path| self.check_path(&path))
+            }
+            Spec::Link(link) => self.check_path(&link.path),
+            Spec::LineInFile(line) => self.check_path(&line.path),
+            Spec::BlockInFile(block) => self.check_path(&block.path),
+            Spec::IniSetting(setting) => self.check_path(&setting.path),
+            Spec::Archive(archive) => {
+                self.check_path(&archive.source)?;
+                self.check_tree(&archive.path)
+            }
+            Spec::RemoteFile(file) => {
+                self.check_path(&file.path)?;
+                self.check_url("downloads", &file.source)?;
+                self.check_verify(&file.verify.argv)
+            }
+            Spec::Git(git) => {
+                if !is_plain_repository(&git.repository) {
+                    return Err(("downloads", git.repository.clone()));
+                }
+                name("downloads", &self.downloads, &git.repository)?;
+                self.check_tree(&git.path)
+            }
+            Spec::Service(service) => name("services", &self.services, &service.name),
+            Spec::SystemdUnit(unit) => name("units", &self.units, &unit.name),
+            Spec::Cron(cron) => {
+                name("schedules", &self.schedules, &cron.name)?;
+                self.check_command(&cron.argv, &cron.environment)
+            }
+            Spec::Timer(timer) => {
+                name("schedules", &self.schedules, &timer.name)?;
+                self.check_command(&timer.argv, &timer.environment)
+            }
+            Spec::User(user) => self.check_user(user),
+            Spec::Group(group) => name("groups", &self.groups, &group.name),
+            Spec::AuthorizedKeys(keys) => name("users", &self.users, &keys.user),
+            Spec::Sudoers(sudoers) => name("sudoers", &self.sudoers, &sudoers.name),
+            Spec::Hostname(_) => self.check_system("hostname", ""),
+            Spec::HostsEntry(entry) => {
+                self.check_system("hosts", &entry.hostname)?;
+                entry.aliases.iter().try_for_each(|alias| self.check_system("hosts", alias))
+            }
+            Spec::Timezone(_) => self.check_system("timezone", ""),
+            Spec::Locale(_) => self.check_system("locale", ""),
+            Spec::Sysctl(sysctl) => self.check_system("sysctl", &sysctl.key),
+            Spec::KernelModule(module) => self.check_system("kernel_module", &module.name),
+            Spec::Limits(limits) => self.check_system("limits", &limits.domain),
+            Spec::Reboot(_) => self.check_system("reboot", ""),
+            Spec::SwapFile(file) => self.check_storage(&file.path),
+            Spec::Mount(mount) => {
+                self.check_storage(&mount.mount_point)?;
+                // What is taken away needs no device.
+                if mount.device.is_empty() { Ok(()) } else { self.check_storage(&mount.device) }
+            }
+            Spec::Volume(volume) => {
+                self.check_storage(&volume.device)?;
+                self.check_storage(&volume.mount_point)
+            }
+            Spec::Execute(execute) => self.check_process(&execute.argv, &execute.process),
+            Spec::Script(script) => {
+                // A text for an interpreter is what the interpreter may do with any argument of that name.
+                let argv: Vec<String> = script.interpreter.iter().chain([&script.name]).cloned().collect();
+                self.check_process(&argv, &script.process)
+            }
+            Spec::WaitFor(wait) => {
+                for place in wait.address.iter().chain(&wait.url) {
+                    self.check_network(place)?;
+                }
+                wait.path.as_deref().map_or(Ok(()), |path| self.check_path(path))
+            }
+        }
+    }
+
+    pub(super) fn check_guard(&self, guard: &Guard) -> Result<(), Refused> {
+        match guard {
+            Guard::Command { argv } => self.check_argv(argv),
+            Guard::PathExists { path } => self.check_path(path),
+            Guard::PackageInstalled { name: package } => name("packages", &self.packages, package),
+            Guard::ServiceRunning { name: service } | Guard::ServiceEnabled { name: service } => {
+                name("services", &self.services, service)
+            }
+            Guard::UserExists { name: user } => name("users", &self.users, user),
+            Guard::GroupExists { name: group } => name("groups", &self.groups, group),
+            Guard::PortOpen { address: place } | Guard::UrlAnswers { url: place } => {
+                self.check_network(place)
+            }
+        }
+    }
+
+    fn check_user(&self, user: &UserSpec) -> Result<(), Refused> {
+        name("users", &self.users, &user.name)?;
+        // A user in `sudo` is root: membership is the group's to grant. A primary group of the user's
+        // own name is what every new user has.
+        let others = user.group.iter().filter(|group| **group != user.name).chain(&user.groups);
+        for group in others {
+            name("groups", &self.groups, group)?;
+        }
+        // Another name for root is root.
+        if user.uid == Some(0) { name("users", &self.users, "root") } else { Ok(()) }
+    }
+
+    fn check_process(&self, argv: &[String], process: &ProcessSpec) -> Result<(), Refused> {
+        for path in process.cwd.iter().chain(&process.creates) {
+            normal("files", path)?;
+        }
+        self.check_command(argv, &process.environment)
+    }
+
+    fn check_command(&self, argv: &[String], environment: &[(String, String)]) -> Result<(), Refused> {
+        // These decide which code a granted command runs.
+        let steers = |name: &str| name == "PATH" || name.starts_with("LD_");
+        if let Some((name, _)) = environment.iter().find(|(name, _)| steers(name)) {
+            return Err(("execute", format!("{name}=… {}", argv.join(" "))));
+        }
+        self.check_argv(argv)
+    }
+
+    fn check_verify(&self, argv: &[String]) -> Result<(), Refused> {
+        if argv.is_empty() { Ok(()) } else { self.check_argv(argv) }
+    }
+
+    pub(super) fn check_argv(&self, argv: &[String]) -> Result<(), Refused> {
+        if self.execute.iter().any(|pattern| argv_matches(pattern, argv)) {
+            Ok(())
+        } else {
+            Err(("execute", argv.join(" ")))
+        }
+    }
+
+    pub(super) fn check_path(&self, path: &str) -> Result<(), Refused> {
+        normal("files", path)?;
+        if self.files.iter().any(|pattern| path_matches(pattern, path)) {
+            Ok(())
+        } else {
+            Err(("files", path.to_owned()))
+        }
+    }
+
+    /// Whether anything may be put below a directory, whatever its name.
+    pub(super) fn check_tree(&self, path: &str) -> Result<(), Refused> {
+        self.check_path(path)?;
+        self.check_path(&format!("{}/{ANY_NAME}/{ANY_NAME}", path.trim_end_matches('/')))
+            .map_err(|_| ("files", format!("{path}/**")))
+    }
+
+    pub(super) fn check_url(&self, capability: &'static str, url: &str) -> Result<(), Refused> {
+        if !is_plain_url(url) {
+            return Err((capability, url.to_owned()));
+        }
+        let patterns = if capability == "downloads" { &self.downloads } else { &self.repositories };
+        name(capability, patterns, url)
+    }
+
+    fn check_network(&self, place: &str) -> Result<(), Refused> {
+        if place.contains("://") && !is_plain_url(place) {
+            return Err(("network", place.to_owned()));
+        }
+        name("network", &self.network, place)
+    }
+
+    fn check_system(&self, what: &str, argument: &str) -> Result<(), Refused> {
+        let wanted = if argument.is_empty() { what.to_owned() } else { format!("{what}:{argument}") };
+        name("system", &self.system, &wanted)
+    }
+
+    fn check_storage(&self, place: &str) -> Result<(), Refused> {
+        if place.starts_with('/') {
+            normal("storage", place)?;
+        }
+        if self.storage.iter().any(|pattern| path_matches(pattern, place)) {
+            Ok(())
+        } else {
+            Err(("storage", place.to_owned()))
+        }
+    }
+}
+
+pub(super) fn name(capability: &'static str, patterns: &[String], name: &str) -> Result<(), Refused> {
+    if patterns.iter().any(|pattern| glob(pattern, name)) {
+        Ok(())
+    } else {
+        Err((capability, name.to_owned()))
+    }
+}
+
+fn normal(capability: &'static str, path: &str) -> Result<(), Refused> {
+    if is_normal(path) { Ok(()) } else { Err((capability, path.to_owned())) }
+}
