@@ -1,6 +1,7 @@
 //! Child processes: a clean environment, no input, a process group of their own, a time limit.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     io::{self, Read},
     os::unix::process::{CommandExt, ExitStatusExt},
@@ -90,6 +91,20 @@ impl std::fmt::Display for Ended {
     }
 }
 
+thread_local! {
+    /// When commands of this thread must have ended, whatever their own limit.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Bounds every command that `work` runs on this thread: the time that one try of a resource may take holds for all
+/// its provider's programs, without each of them being told.
+pub fn until<T>(deadline: Instant, work: impl FnOnce() -> T) -> T {
+    let outer = DEADLINE.replace(Some(deadline));
+    let result = work();
+    DEADLINE.set(outer);
+    result
+}
+
 /// What a command that ended left.
 #[derive(Debug)]
 pub struct Finished {
@@ -159,7 +174,15 @@ impl Run {
     }
 
     /// Runs it to its end, or kills it when it is time to stop: for what changes nothing.
-    pub fn finish_unless(mut self, stopping: &dyn Fn() -> bool) -> Result<Finished, CommandError> {
+    pub fn finish_unless(self, stopping: &dyn Fn() -> bool) -> Result<Finished, CommandError> {
+        self.finish_telling(stopping, None)
+    }
+
+    fn finish_telling(
+        mut self,
+        stopping: &dyn Fn() -> bool,
+        mut live: Option<Live<'_>>,
+    ) -> Result<Finished, CommandError> {
         let start = |source| CommandError::Start { program: self.argv.join(" "), source };
         let (reader, writer) = io::pipe().map_err(start)?;
         self.command.stdout(writer.try_clone().map_err(start)?);
@@ -173,14 +196,26 @@ impl Run {
         // The write ends live in the command; while it holds them the pipe has no end.
         drop(std::mem::replace(&mut self.command, Command::new("")));
 
-        let kept = Arc::new(Mutex::new(VecDeque::new()));
-        let drained = collect(reader, Arc::clone(&kept), self.keep);
-        let deadline = Instant::now() + self.timeout;
+        let kept = Arc::new(Mutex::new(Kept::default()));
+        let drained = collect(reader, Arc::clone(&kept), self.keep, live.is_some());
+        let begin = Instant::now();
+        let mut deadline = begin.checked_add(self.timeout);
+        if let Some(outer) = DEADLINE.get() {
+            deadline = Some(deadline.map_or(outer, |own| own.min(outer)));
+        }
+        let mut tell = |last: bool| {
+            if let Some(live) = &mut live {
+                let text = kept.lock().unwrap_or_else(PoisonError::into_inner).lines(last);
+                if !text.is_empty() {
+                    live(text);
+                }
+            }
+        };
         let mut pause = Duration::from_micros(200);
         let status = loop {
             match child.try_wait().map_err(start)? {
                 Some(status) => break Some(status),
-                None if Instant::now() >= deadline => {
+                None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
                     kill(&mut child);
                     break None;
                 }
@@ -189,6 +224,7 @@ impl Run {
                     return Err(CommandError::Stopped { command: self.argv.join(" ") });
                 }
                 None => {
+                    tell(false);
                     // Most programs end right after their output does.
                     let _ = drained.recv_timeout(pause).map_err(|error| {
                         if error == mpsc::RecvTimeoutError::Disconnected {
@@ -200,13 +236,15 @@ impl Run {
             }
         };
         let _ = drained.recv_timeout(DRAIN);
-        let bytes: Vec<u8> = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)).into();
+        tell(true);
+        let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let bytes: Vec<u8> = kept.end.into();
         let output = String::from_utf8_lossy(&bytes).into_owned();
         match status {
             Some(status) => Ok(Finished { status, output }),
             None => Err(CommandError::TimedOut {
                 command: self.argv.join(" "),
-                seconds: self.timeout.as_secs(),
+                seconds: begin.elapsed().as_secs(),
                 output: Tail(output),
             }),
         }
@@ -215,7 +253,16 @@ impl Run {
     /// Runs it to its end, which must be one of these statuses.
     pub fn expect(self, statuses: &[i32]) -> Result<String, CommandError> {
         let command = self.argv.join(" ");
-        let finished = self.finish()?;
+        Self::expected(self.finish()?, command, statuses)
+    }
+
+    /// The same; whole lines of output are told while it runs.
+    pub fn expect_live(self, statuses: &[i32], live: Live<'_>) -> Result<String, CommandError> {
+        let command = self.argv.join(" ");
+        Self::expected(self.finish_telling(&|| false, Some(live))?, command, statuses)
+    }
+
+    fn expected(finished: Finished, command: String, statuses: &[i32]) -> Result<String, CommandError> {
         match finished.status.code() {
             Some(code) if statuses.contains(&code) => Ok(finished.output),
             _ => Err(CommandError::Status {
@@ -240,16 +287,51 @@ fn kill(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// Hears output while a command runs, in whole lines.
+pub type Live<'a> = &'a mut dyn FnMut(String);
+
+/// Output of a command that is still wanted.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The end of all output.
+    end: VecDeque<u8>,
+    /// What was not told yet.
+    fresh: Vec<u8>,
+}
+
+impl Kept {
+    /// Whole lines that were not told yet, and at last what has no end.
+    fn lines(&mut self, last: bool) -> String {
+        let end = match self.fresh.iter().rposition(|byte| *byte == b'\n') {
+            _ if last => self.fresh.len(),
+            Some(index) => index + 1,
+            // A line that never ends is told in parts.
+            None if self.fresh.len() > OUTPUT_BYTES => self.fresh.len(),
+            None => 0,
+        };
+        let bytes: Vec<u8> = self.fresh.drain(..end).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
 /// Reads to the end in a thread, keeping the last bytes; the channel closes at the end.
-fn collect(mut reader: io::PipeReader, kept: Arc<Mutex<VecDeque<u8>>>, keep: usize) -> mpsc::Receiver<()> {
+fn collect(
+    mut reader: io::PipeReader,
+    kept: Arc<Mutex<Kept>>,
+    keep: usize,
+    live: bool,
+) -> mpsc::Receiver<()> {
     let (done, drained) = mpsc::channel::<()>();
     thread::spawn(move || {
         let mut buffer = [0; 8192];
         while let Ok(count @ 1..) = reader.read(&mut buffer) {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.extend(&buffer[..count]);
-            let excess = kept.len().saturating_sub(keep);
-            kept.drain(..excess);
+            kept.end.extend(&buffer[..count]);
+            let excess = kept.end.len().saturating_sub(keep);
+            kept.end.drain(..excess);
+            if live {
+                kept.fresh.extend(&buffer[..count]);
+            }
         }
         drop(done);
     });
@@ -302,5 +384,29 @@ mod tests {
     fn a_missing_program_is_named() {
         let error = Run::new(["no-such-program"]).succeed().unwrap_err();
         assert!(error.to_string().contains("no-such-program"), "{error}");
+    }
+
+    #[test]
+    fn a_try_bounds_the_commands_in_it() {
+        let begin = Instant::now();
+        let error = until(begin + Duration::from_millis(100), || Run::new(["sleep", "30"]).succeed());
+        assert!(matches!(error, Err(CommandError::TimedOut { .. })), "{error:?}");
+        Run::new(["sleep", "0.2"]).succeed().unwrap();
+    }
+
+    #[test]
+    fn output_is_told_in_whole_lines_while_the_command_runs() {
+        let (mut told, marker) = (Vec::new(), tempfile::tempdir().unwrap());
+        let path = marker.path().join("told");
+        let script =
+            format!("echo one; while [ ! -e {} ]; do sleep 0.01; done; printf 'two\\nend'", path.display());
+        let output = Run::new(["sh", "-c", &script]).expect_live(&[0], &mut |text| {
+            // The command ends only once its first line was heard.
+            let _ = std::fs::write(&path, b"");
+            told.push(text);
+        });
+        assert_eq!(output.unwrap(), "one\ntwo\nend");
+        assert_eq!(told[0], "one\n");
+        assert_eq!(told.concat(), "one\ntwo\nend");
     }
 }

@@ -24,6 +24,12 @@ pub enum Prediction {
     },
     /// Packages would be installed, or not.
     Package(String, bool),
+    /// Something would be at this path; what, is not known.
+    Created(String),
+    /// A mount point would have a file system mounted, or not.
+    Mounted(String, bool),
+    /// A value of a domain of its own, by a key that begins with the domain: `timezone`, `sysctl:KEY`.
+    Value(String, Option<String>),
     /// Something that nobody can foresee.
     Anything,
 }
@@ -39,6 +45,9 @@ pub struct Overlay {
     first_change: Option<String>,
     opaque: Option<String>,
     new_files: HashSet<String>,
+    created: HashSet<String>,
+    mounted: HashMap<String, bool>,
+    values: HashMap<String, Option<String>>,
 }
 
 impl Overlay {
@@ -61,6 +70,15 @@ impl Overlay {
                 Prediction::Package(name, installed) => {
                     self.packages.insert(name, installed);
                     self.opaque.get_or_insert_with(|| resource.to_owned());
+                }
+                Prediction::Created(path) => {
+                    self.created.insert(path);
+                }
+                Prediction::Mounted(path, mounted) => {
+                    self.mounted.insert(path, mounted);
+                }
+                Prediction::Value(key, value) => {
+                    self.values.insert(key, value);
                 }
                 Prediction::Anything => {
                     self.opaque.get_or_insert_with(|| resource.to_owned());
@@ -114,6 +132,21 @@ impl Overlay {
     /// Whether a package would be installed; `None` if no resource changes that.
     pub fn package(&self, name: &str) -> Option<bool> {
         self.packages.get(name).copied()
+    }
+
+    /// Whether something would be at a path of which nothing else is known.
+    pub fn is_created(&self, path: &str) -> bool {
+        self.created.contains(path)
+    }
+
+    /// Whether a mount point would have something mounted; `None` if no resource changes that.
+    pub fn mounted(&self, path: &str) -> Option<bool> {
+        self.mounted.get(path).copied()
+    }
+
+    /// The predicted value of a key; `None` if no resource changes it, `Some(None)` if it would be gone.
+    pub fn value(&self, key: &str) -> Option<Option<&str>> {
+        self.values.get(key).map(Option::as_deref)
     }
 
     /// The predicted state of a path; `None` if the node knows better.

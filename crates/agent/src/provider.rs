@@ -1,18 +1,25 @@
 //! What all providers have in common: a check that changes nothing and says what is different, and
 //! the step that makes the difference go away.
 
+use std::time::Instant;
+
 use engine_protocol::{Action, Change, FromAgent, Grants, Mode, Resource, Spec};
 
 use crate::{
-    accounts::{AccountError, groups, users},
+    accounts::{self, AccountError, groups, users},
     command::CommandError,
+    downloads::{self, DownloadError},
     execute::{self, ExecuteError},
-    files::{FileError, directory, file, link},
+    files::{self, FileError, directory, file, link},
+    network,
     node::Node,
     overlay::{Overlay, Prediction},
     packages::{self, PackageError},
     reporter::Reporter,
+    schedules::{self, ScheduleError},
     services::{self, ServiceError},
+    storage::{self, StorageError},
+    system::{self, SystemError},
 };
 
 /// Why a resource could not be checked or applied.
@@ -30,6 +37,18 @@ pub enum Error {
     /// A user or group.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// Something from elsewhere.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// A job.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// A setting of the system.
+    #[error(transparent)]
+    System(#[from] SystemError),
+    /// Swap, a mount or a volume.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// A command that the recipe wants.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
@@ -106,6 +125,10 @@ pub struct Context<'a> {
     pub reporter: &'a mut dyn Reporter,
     /// Whether waiting is in vain because the controller said stop or is gone.
     pub stopping: &'a dyn Fn() -> bool,
+    /// Permission bits that what is made anew does not get, unless a mode is set.
+    pub umask: u32,
+    /// When the try must have ended. Commands know it by themselves; whoever waits must look.
+    pub deadline: Instant,
 }
 
 impl Context<'_> {
@@ -113,6 +136,11 @@ impl Context<'_> {
     pub fn waiting(&mut self, resource: &Resource, message: String) {
         self.reporter.send(&FromAgent::Waiting { resource: resource.id, message });
         self.reporter.flush();
+    }
+
+    /// Permission bits of something new for which no mode is set.
+    pub fn default_mode(&self, all: u32) -> u32 {
+        all & !self.umask
     }
 
     /// In plan mode, the resource whose unforeseeable change may matter here.
@@ -137,6 +165,33 @@ pub fn check<'r>(
         Spec::User(spec) => users::check(resource, spec, action, context),
         Spec::Group(spec) => groups::check(resource, spec, action, context),
         Spec::Execute(spec) => execute::check(resource, spec, action, context),
+        Spec::AptRepository(spec) => packages::apt_repository::check(resource, spec, action, context),
+        Spec::YumRepository(spec) => packages::yum_repository::check(resource, spec, action, context),
+        Spec::RemoteDirectory(spec) => files::remote_directory::check(resource, spec, action, context),
+        Spec::LineInFile(spec) => files::edit::line::check(resource, spec, action, context),
+        Spec::BlockInFile(spec) => files::edit::block::check(resource, spec, action, context),
+        Spec::IniSetting(spec) => files::edit::ini::check(resource, spec, action, context),
+        Spec::Archive(spec) => files::archive::check(resource, spec, action, context),
+        Spec::RemoteFile(spec) => downloads::remote_file::check(resource, spec, action, context),
+        Spec::Git(spec) => downloads::git::check(resource, spec, action, context),
+        Spec::SystemdUnit(spec) => services::unit::check(resource, spec, action, context),
+        Spec::Cron(spec) => schedules::cron::check(resource, spec, action, context),
+        Spec::Timer(spec) => schedules::timer::check(resource, spec, action, context),
+        Spec::AuthorizedKeys(spec) => accounts::authorized_keys::check(resource, spec, action, context),
+        Spec::Sudoers(spec) => accounts::sudoers::check(resource, spec, action, context),
+        Spec::Hostname(spec) => system::hostname::check(resource, spec, action, context),
+        Spec::HostsEntry(spec) => system::hosts_entry::check(resource, spec, action, context),
+        Spec::Timezone(spec) => system::timezone::check(resource, spec, action, context),
+        Spec::Locale(spec) => system::locale::check(resource, spec, action, context),
+        Spec::Sysctl(spec) => system::sysctl::check(resource, spec, action, context),
+        Spec::KernelModule(spec) => system::kernel_module::check(resource, spec, action, context),
+        Spec::Limits(spec) => system::limits::check(resource, spec, action, context),
+        Spec::Reboot(spec) => system::reboot::check(resource, spec, action, context),
+        Spec::SwapFile(spec) => storage::swap_file::check(resource, spec, action, context),
+        Spec::Mount(spec) => storage::mount::check(resource, spec, action, context),
+        Spec::Volume(spec) => storage::volume::check(resource, spec, action, context),
+        Spec::Script(spec) => execute::script::check(resource, spec, action, context),
+        Spec::WaitFor(spec) => network::wait_for::check(resource, spec, action, context),
     }
 }
 

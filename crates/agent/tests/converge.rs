@@ -135,7 +135,7 @@ fn creates_skips_a_command() {
     let path = root.path().join("made").display().to_string();
     let mut make = execute(&["touch", &path]);
     let Spec::Execute(spec) = &mut make.spec else { panic!() };
-    spec.creates = Some(path);
+    spec.process.creates = Some(path);
     for expected in ["changed", "skipped"] {
         let ran = converge(Mode::Apply, collection(vec![make.clone()], root.path()), state.path());
         assert_eq!(ran.statuses(), [(0, expected)]);

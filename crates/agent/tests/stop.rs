@@ -17,7 +17,7 @@ fn started(message: &FromAgent) -> bool {
 }
 
 fn removed_package() -> Resource {
-    let spec = PackageSpec { names: vec!["engine-test".into()], version: None };
+    let spec = PackageSpec { names: vec!["engine-test".into()], ..PackageSpec::default() };
     let mut package = resource("package", "engine-test", Action::Remove, Spec::Package(spec));
     package.common.ignore_failure = true;
     package

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use engine_protocol::{
-    Action, Collection, Grants, Resource, ResourceId, Spec,
+    Action, Collection, Grants, Resource, ResourceId,
     resource::{Common, CookbookGrants, Guard, Notification, Origin, Timing},
 };
 
@@ -35,6 +35,30 @@ pub trait Sources {
     fn render(&mut self, source: &str, variables: &serde_json::Value) -> Result<String, ContractError>;
     /// The content of `files/<source>`.
     fn file(&mut self, source: &str) -> Result<Vec<u8>, ContractError>;
+    /// Paths below `files/<directory>` and their content, in order.
+    fn files_below(&mut self, directory: &str) -> Result<Vec<(String, Vec<u8>)>, ContractError>;
+}
+
+/// Sources whose bytes are counted.
+struct Counted<'a> {
+    sources: &'a mut dyn Sources,
+    bytes: usize,
+}
+
+impl Sources for Counted<'_> {
+    fn render(&mut self, source: &str, variables: &serde_json::Value) -> Result<String, ContractError> {
+        self.sources.render(source, variables).inspect(|text| self.bytes += text.len())
+    }
+
+    fn file(&mut self, source: &str) -> Result<Vec<u8>, ContractError> {
+        self.sources.file(source).inspect(|bytes| self.bytes += bytes.len())
+    }
+
+    fn files_below(&mut self, directory: &str) -> Result<Vec<(String, Vec<u8>)>, ContractError> {
+        let files = self.sources.files_below(directory)?;
+        self.bytes += files.iter().map(|(path, bytes)| path.len() + bytes.len()).sum::<usize>();
+        Ok(files)
+    }
 }
 
 /// The sources of all cookbooks of an evaluation.
@@ -117,7 +141,7 @@ impl Collector {
             Some(other) => {
                 return Err(ContractError::new(
                     Code::InvalidValue,
-                    format!("{:?} cannot identify a resource", other.value_type()),
+                    format!("{other:?} cannot identify a resource"),
                 ));
             }
         };
@@ -141,7 +165,7 @@ impl Collector {
         self.charge(value.payload_bytes())?;
         let entry = self.open(id)?;
         match entry.definition.property(property) {
-            Some(definition) if definition.value == value.value_type() => {}
+            Some(definition) if value.fits(definition.value) => {}
             Some(_) => {
                 return Err(entry.error(Code::InvalidValue, "the value is of another type").on(property));
             }
@@ -213,22 +237,25 @@ impl Collector {
         self.charge(guard_bytes(guard))
     }
 
+    /// Sets the mask of permission bits that what is made anew does not get.
+    pub fn umask(&mut self, id: ResourceId, text: &str) -> Result<(), ContractError> {
+        let mask = lower::octal(text).filter(|mask| *mask <= 0o777);
+        let entry = self.open(id)?;
+        match mask {
+            Some(mask) => entry.common.umask = Some(mask),
+            None => {
+                let message =
+                    format!("`{}` is no umask; write octal digits such as `0027`", text.escape_debug());
+                return Err(entry.error(Code::InvalidValue, &message).on("umask"));
+            }
+        }
+        Ok(())
+    }
+
     /// Sets one of the properties that all resources have and that are plain values.
     pub fn common(&mut self, id: ResourceId, change: impl FnOnce(&mut Common)) -> Result<(), ContractError> {
         change(&mut self.open(id)?.common);
         Ok(())
-    }
-
-    /// A guard that runs a command.
-    pub fn command_guard(argv: Vec<String>) -> Result<Guard, ContractError> {
-        lower::arguments(&argv)?;
-        Ok(Guard::Command { argv })
-    }
-
-    /// A guard that looks whether something is at a path.
-    pub fn path_guard(path: String) -> Result<Guard, ContractError> {
-        lower::absolute("path", &path)?;
-        Ok(Guard::PathExists { path })
     }
 
     /// Everything declared since the batch before, validated, lowered and checked against the grants.
@@ -244,13 +271,14 @@ impl Collector {
         let mut resources = Vec::with_capacity(self.entries.len() - self.taken);
         for (index, entry) in self.entries.iter().enumerate().skip(self.taken) {
             let mut lowered = Err(ContractError::new(Code::NotFound, "its cookbook is not there"));
-            library.lend(&entry.origin, &mut |sources| lowered = entry.lower(sources));
+            library.lend(&entry.origin, &mut |sources| {
+                // What is read or rendered has not been counted at its declaration.
+                let mut counted = Counted { sources, bytes: 0 };
+                lowered = entry.lower(&mut counted);
+                loaded += counted.bytes;
+            });
             match lowered {
                 Ok(spec) => {
-                    // What is read or rendered has not been counted at its declaration.
-                    if let (Spec::File(file), "template" | "cookbook_file") = (&spec, entry.definition.name) {
-                        loaded += file.content.as_ref().map_or(0, |content| content.0.len());
-                    }
                     if self.payload_bytes.saturating_add(loaded) > self.limits.payload_bytes {
                         errors.push(too_many_bytes(self.limits).of(entry.to_string()));
                         return Err(errors);
@@ -391,8 +419,15 @@ fn too_many_bytes(limits: Limits) -> ContractError {
 
 fn guard_bytes(guard: &Guard) -> usize {
     64 + match guard {
-        Guard::PathExists { path } => path.len(),
         Guard::Command { argv } => argv.iter().map(|argument| argument.len() + 24).sum(),
+        Guard::PathExists { path: text }
+        | Guard::PackageInstalled { name: text }
+        | Guard::ServiceRunning { name: text }
+        | Guard::ServiceEnabled { name: text }
+        | Guard::UserExists { name: text }
+        | Guard::GroupExists { name: text }
+        | Guard::PortOpen { address: text }
+        | Guard::UrlAnswers { url: text } => text.len(),
     }
 }
 

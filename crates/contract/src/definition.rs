@@ -19,6 +19,23 @@ pub struct TypeDefinition {
     pub actions: &'static [Action],
     /// Everything else that can be said of it.
     pub properties: &'static [PropertyDefinition],
+    /// Statements of a recipe in Rust, where `ctx` is the context. The SDK's tests compile them.
+    pub example: &'static str,
+    /// Where it works.
+    pub support: &'static [Support],
+}
+
+/// A tool or system that a resource type works with, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Support(pub &'static str, pub Proof);
+
+/// How it is known that something works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Tests apply it on real hosts.
+    RealHosts,
+    /// Its parsers and command lines are tested with real output of the tools, but it was not run.
+    Fixtures,
 }
 
 /// A property of a resource type.
@@ -37,6 +54,8 @@ pub struct PropertyDefinition {
 pub enum ValueType {
     /// Text.
     Text,
+    /// Text that is JSON.
+    Json,
     /// Bytes.
     Bytes,
     /// A signed whole number.
@@ -54,7 +73,7 @@ pub enum ValueType {
 /// A value that a recipe gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Of [`ValueType::Text`].
+    /// Of [`ValueType::Text`] or [`ValueType::Json`].
     Text(String),
     /// Of [`ValueType::Bytes`].
     Bytes(Vec<u8>),
@@ -71,17 +90,18 @@ pub enum Value {
 }
 
 impl Value {
-    /// The type of the value.
-    pub fn value_type(&self) -> ValueType {
-        match self {
-            Value::Text(_) => ValueType::Text,
-            Value::Bytes(_) => ValueType::Bytes,
-            Value::Integer(_) => ValueType::Integer,
-            Value::Boolean(_) => ValueType::Boolean,
-            Value::TextList(_) => ValueType::TextList,
-            Value::TextMap(_) => ValueType::TextMap,
-            Value::IntegerList(_) => ValueType::IntegerList,
-        }
+    /// Whether a property of that type takes the value.
+    pub fn fits(&self, value_type: ValueType) -> bool {
+        matches!(
+            (self, value_type),
+            (Value::Text(_), ValueType::Text | ValueType::Json)
+                | (Value::Bytes(_), ValueType::Bytes)
+                | (Value::Integer(_), ValueType::Integer)
+                | (Value::Boolean(_), ValueType::Boolean)
+                | (Value::TextList(_), ValueType::TextList)
+                | (Value::TextMap(_), ValueType::TextMap)
+                | (Value::IntegerList(_), ValueType::IntegerList)
+        )
     }
 
     /// Bytes of text and data in the value, for the payload limit.
@@ -100,7 +120,7 @@ impl Value {
 impl TypeDefinition {
     /// The type of that name.
     pub fn find(name: &str) -> Option<&'static TypeDefinition> {
-        TYPES.iter().find(|definition| definition.name == name)
+        TYPES.iter().copied().find(|definition| definition.name == name)
     }
 
     /// The property of that name, the identity not among them.

@@ -152,4 +152,20 @@ impl Sources for BundleSources<'_> {
     fn file(&mut self, source: &str) -> Result<Vec<u8>, ContractError> {
         Ok(self.read("files", source)?.to_vec())
     }
+
+    fn files_below(&mut self, directory: &str) -> Result<Vec<(String, Vec<u8>)>, ContractError> {
+        let prefix = format!("files/{directory}/");
+        let files: Vec<(String, Vec<u8>)> = self
+            .bundle
+            .paths()
+            .filter_map(|path| {
+                Some((path.strip_prefix(&prefix)?.to_owned(), self.bundle.get(path)?.to_vec()))
+            })
+            .collect();
+        if files.is_empty() {
+            let message = format!("the cookbook has no file below `files/{}`", directory.escape_debug());
+            return Err(ContractError::new(Code::NotFound, message).on("source"));
+        }
+        Ok(files)
+    }
 }

@@ -4,23 +4,10 @@
 
 use std::fmt::Write as _;
 
-use crate::definition::{PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities};
-
-/// What makes guards, by capability: name, argument, meaning.
-pub const GUARDS: &[(&str, &str, ValueType, &str)] = &[
-    (
-        "files",
-        "exists",
-        ValueType::Text,
-        "Holds if something is at the absolute path; a dangling link counts.",
-    ),
-    (
-        "execute",
-        "succeeds",
-        ValueType::TextList,
-        "Holds if the command (program and arguments) exits with 0.",
-    ),
-];
+use crate::{
+    definition::{PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities},
+    guards::{GUARDS, GuardDefinition},
+};
 
 /// Words that mean something to WIT.
 const KEYWORDS: &[&str] = &[
@@ -91,17 +78,17 @@ fn interface(capability: &str) -> String {
          /// The capability `{capability}`.\ninterface {capability} {{\n",
         crate::WIT_VERSION
     );
-    let guards: Vec<_> = GUARDS.iter().filter(|(of, ..)| *of == capability).collect();
+    let guards: Vec<_> = GUARDS.iter().filter(|guard| guard.capability == capability).collect();
     text.push_str("    use types.{error};\n");
     let _ =
         writeln!(text, "    use common.{{declaration{}}};", if guards.is_empty() { "" } else { ", guard" });
-    for (_, name, argument, documentation) in guards {
+    for GuardDefinition { name, argument, value, documentation, .. } in guards {
         let _ = writeln!(text, "\n    /// {documentation}");
         let _ = writeln!(
             text,
-            "    {name}: func({}: {}) -> result<guard, error>;",
-            if *argument == ValueType::Text { "path" } else { "argv" },
-            value_type(*argument)
+            "    {}: func({argument}: {}) -> result<guard, error>;",
+            kebab(name),
+            value_type(*value)
         );
     }
     for definition in TYPES.iter().filter(|definition| definition.capability == capability) {
@@ -146,7 +133,7 @@ fn resource(text: &mut String, definition: &TypeDefinition) {
 
 fn value_type(value: ValueType) -> &'static str {
     match value {
-        ValueType::Text => "string",
+        ValueType::Text | ValueType::Json => "string",
         ValueType::Bytes => "list<u8>",
         ValueType::Integer => "s64",
         ValueType::Boolean => "bool",

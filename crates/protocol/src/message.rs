@@ -87,6 +87,13 @@ pub enum FromAgent {
         /// How far the agent came.
         end: End,
     },
+    /// Output of a command that runs, in whole lines; only if the recipe wants it live.
+    Output {
+        /// Which resource runs it.
+        resource: ResourceId,
+        /// What it printed since the message before.
+        text: String,
+    },
     /// The agent can't go on, for example because a message made no sense. Nothing follows.
     Fatal {
         /// Why.

@@ -290,6 +290,7 @@ impl NodeRun {
                     return Ok(end);
                 }
                 FromAgent::Finished { end } => return Ok(end),
+                FromAgent::Output { .. } => {}
                 FromAgent::Fatal { error } => return Err(NodeResult::Failed { error }),
                 FromAgent::Hello { .. } => {
                     return Err(NodeResult::Failed { error: "the agent said hello twice".to_owned() });

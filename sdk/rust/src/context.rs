@@ -116,10 +116,11 @@ impl Context {
     /// # Ok(()) }
     /// ```
     pub fn path_exists(&self, path: impl AsRef<str>) -> Guard {
-        Guard::new(self.session.path_exists(path.as_ref()))
+        Guard::new(self.session.exists(path.as_ref()))
     }
 
-    /// Holds if the command (program and arguments) exits with 0.
+    /// Holds if the command (program and arguments) exits with 0. It is run in a plan as well, so it must
+    /// change nothing.
     ///
     /// ```
     /// # use engine_sdk::prelude::*;
@@ -132,7 +133,91 @@ impl Context {
     /// ```
     pub fn command_succeeds(&self, argv: impl IntoIterator<Item: Into<String>>) -> Guard {
         let argv: Vec<String> = argv.into_iter().map(Into::into).collect();
-        Guard::new(self.session.command_succeeds(&argv))
+        Guard::new(self.session.succeeds(&argv))
+    }
+
+    /// Holds if the package is installed.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.package("php-fpm").only_if(ctx.package_installed("nginx")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn package_installed(&self, name: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.installed(name.as_ref()))
+    }
+
+    /// Holds if the service runs.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.execute(["app", "flush-cache"]).only_if(ctx.service_running("app")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn service_running(&self, name: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.running(name.as_ref()))
+    }
+
+    /// Holds if the service starts at boot.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.service("apache2").action(Action::Disable).only_if(ctx.service_enabled("nginx")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn service_enabled(&self, name: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.enabled(name.as_ref()))
+    }
+
+    /// Holds if the user exists.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.file("/srv/deploy").owner("deploy").only_if(ctx.user_exists("deploy")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn user_exists(&self, name: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.user_exists(name.as_ref()))
+    }
+
+    /// Holds if the group exists.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.file("/srv/deploy").group("deploy").only_if(ctx.group_exists("deploy")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn group_exists(&self, name: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.group_exists(name.as_ref()))
+    }
+
+    /// Holds if `host:port` accepts a TCP connection within 5 seconds.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.service("cache").action(Action::Start).only_if(ctx.port_open("127.0.0.1:5432")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn port_open(&self, address: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.port_open(address.as_ref()))
+    }
+
+    /// Holds if a GET of the URL is answered with a status from 200 to 299 within 10 seconds.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.execute(["app", "register"]).only_if(ctx.url_answers("http://127.0.0.1:8080/health")).declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn url_answers(&self, url: impl AsRef<str>) -> Guard {
+        Guard::new(self.session.url_answers(url.as_ref()))
     }
 
     /// Tells the operator something that is only of use when looking for a mistake.

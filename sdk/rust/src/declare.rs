@@ -25,7 +25,16 @@ macro_rules! actions {
                 match self { $(Action::$variant => $name,)* }
             }
 
-            #[cfg(all(test, not(target_arch = "wasm32")))]
+            /// The action of that name.
+            ///
+            /// ```
+            /// use engine_sdk::Action;
+            /// assert_eq!(Action::parse("reload"), Some(Action::Reload));
+            /// ```
+            pub fn parse(name: &str) -> Option<Action> {
+                Self::ALL.iter().copied().find(|action| action.name() == name)
+            }
+
             pub(crate) const ALL: &'static [Action] = &[$(Action::$variant,)*];
         }
     };
@@ -34,20 +43,26 @@ macro_rules! actions {
 actions! {
     /// Do nothing unless notified.
     Nothing = "nothing",
-    /// Install packages that are missing.
+    /// Install packages that are missing; make a kernel module load now and at boot.
     Install = "install",
     /// Install packages, or bring them to the newest version.
     Upgrade = "upgrade",
-    /// Remove packages, keeping their configuration; remove a user or group.
+    /// Remove packages, keeping their configuration; remove a user, group, setting or repository.
     Remove = "remove",
     /// Remove packages with their configuration.
     Purge = "purge",
+    /// Hold packages at their version; lock a user's password.
+    Lock = "lock",
+    /// Let packages be upgraded again; unlock a user's password.
+    Unlock = "unlock",
     /// Make it exist as described.
     Create = "create",
     /// Make it exist; leave it alone if it does.
     CreateIfMissing = "create_if_missing",
     /// Make it not exist.
     Delete = "delete",
+    /// Set a file's times to now; make it, empty, if it is missing.
+    Touch = "touch",
     /// Start a service.
     Start = "start",
     /// Stop a service.
@@ -56,14 +71,50 @@ actions! {
     Restart = "restart",
     /// Make a service read its configuration again.
     Reload = "reload",
-    /// Start a service at boot.
+    /// Start a service at boot; keep a mount in `/etc/fstab`.
     Enable = "enable",
-    /// Do not start a service at boot.
+    /// Do not start a service at boot; take a mount out of `/etc/fstab`.
     Disable = "disable",
-    /// Run a command.
+    /// Make a service impossible to start.
+    Mask = "mask",
+    /// Make a masked service possible to start.
+    Unmask = "unmask",
+    /// Run a command or script.
     Run = "run",
-    /// Install all pending updates.
+    /// Install all pending updates; set the locale.
     Update = "update",
+    /// Add a repository.
+    Add = "add",
+    /// Unpack an archive.
+    Extract = "extract",
+    /// Bring a checkout to the newest commit of its revision.
+    Sync = "sync",
+    /// Clone a repository if there is no checkout; leave it alone if there is.
+    Checkout = "checkout",
+    /// Set a value of the system.
+    Set = "set",
+    /// Set a kernel parameter, now and at boot.
+    Apply = "apply",
+    /// Load a kernel module now.
+    Load = "load",
+    /// Unload a kernel module now.
+    Unload = "unload",
+    /// Unload a kernel module and do not load it at boot.
+    Uninstall = "uninstall",
+    /// Keep a kernel module from being loaded by itself.
+    Blacklist = "blacklist",
+    /// Mount a file system.
+    Mount = "mount",
+    /// Unmount a file system.
+    Unmount = "unmount",
+    /// Mount a file system again with its options of now.
+    Remount = "remount",
+    /// Reboot at the end of the run.
+    RequestReboot = "request_reboot",
+    /// Take back a request to reboot.
+    Cancel = "cancel",
+    /// Wait until a condition holds.
+    Wait = "wait",
 }
 
 impl From<Action> for Vec<Action> {
@@ -142,9 +193,9 @@ impl From<String> for Target {
 
 /// A condition that is evaluated on the node, right before the resource that it guards.
 ///
-/// [`Context::path_exists`](crate::Context::path_exists) and
-/// [`Context::command_succeeds`](crate::Context::command_succeeds) make them. If the condition itself
-/// is not allowed, the declaration that uses it fails.
+/// Methods of the context make them, such as [`Context::path_exists`](crate::Context::path_exists) and
+/// [`Context::service_running`](crate::Context::service_running). If the condition itself is not
+/// allowed, the declaration that uses it fails.
 #[derive(Debug, Clone)]
 pub struct Guard(Result<Rc<GuardHandle>>);
 
@@ -223,6 +274,8 @@ pub(crate) struct Common {
     pub retry_delay: Option<u32>,
     pub sensitive: Option<bool>,
     pub ignore_failure: Option<bool>,
+    pub timeout: Option<u32>,
+    pub umask: Option<String>,
     /// What went wrong before the host was asked.
     pub error: Option<Error>,
 }
@@ -262,6 +315,12 @@ impl Common {
         }
         if let Some(ignore) = self.ignore_failure {
             handle.ignore_failure(ignore)?;
+        }
+        if let Some(seconds) = self.timeout {
+            handle.timeout(seconds)?;
+        }
+        if let Some(mask) = self.umask {
+            handle.umask(&mask)?;
         }
         Ok(Declared(Rc::new(handle)))
     }

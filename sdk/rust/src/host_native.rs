@@ -7,7 +7,7 @@ use std::{
 };
 
 use engine_contract::{
-    Bundle, Bundles, Collector, ContractError, Metadata, Node, TypeDefinition, Value,
+    Bundle, Bundles, Collector, ContractError, GuardDefinition, Metadata, Node, TypeDefinition, Value,
     collector::ResourceOrName, node::InstanceView,
 };
 use engine_protocol::{
@@ -132,13 +132,46 @@ impl Session {
     }
 
     #[allow(clippy::unused_self)]
-    pub(crate) fn path_exists(&self, path: &str) -> Result<GuardHandle> {
-        Ok(Collector::path_guard(path.to_owned())?)
+    fn guard(&self, name: &str, value: Value) -> Result<GuardHandle> {
+        let definition = GuardDefinition::find(name)
+            .ok_or_else(|| Error::new("not-found", format!("there is no guard `{name}`")))?;
+        Ok(definition.make(value)?)
     }
 
-    #[allow(clippy::unused_self)]
-    pub(crate) fn command_succeeds(&self, argv: &[String]) -> Result<GuardHandle> {
-        Ok(Collector::command_guard(argv.to_vec())?)
+    pub(crate) fn succeeds(&self, argv: &[String]) -> Result<GuardHandle> {
+        self.guard("succeeds", Value::TextList(argv.to_vec()))
+    }
+
+    pub(crate) fn installed(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("installed", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn exists(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("exists", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn running(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("running", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn enabled(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("enabled", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn user_exists(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("user_exists", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn group_exists(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("group_exists", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn port_open(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("port_open", Value::Text(text.to_owned()))
+    }
+
+    pub(crate) fn url_answers(&self, text: &str) -> Result<GuardHandle> {
+        self.guard("url_answers", Value::Text(text.to_owned()))
     }
 
     pub(crate) fn log(&self, level: Level, message: &str) {
@@ -279,5 +312,13 @@ impl Handle {
 
     pub(crate) fn ignore_failure(&self, ignore: bool) -> Result<()> {
         self.common(|common| common.ignore_failure = ignore)
+    }
+
+    pub(crate) fn timeout(&self, seconds: u32) -> Result<()> {
+        self.common(|common| common.timeout_seconds = Some(seconds))
+    }
+
+    pub(crate) fn umask(&self, mask: &str) -> Result<()> {
+        Ok(self.session.state().collector.umask(self.id, mask)?)
     }
 }

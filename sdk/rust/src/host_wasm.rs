@@ -12,7 +12,9 @@ pub mod bindings {
     });
 }
 
-use bindings::engine::cookbook::{attributes, common, evaluation, execute, files, log, stack, types};
+use bindings::engine::cookbook::{
+    attributes, common, evaluation, execute, files, groups, log, network, packages, services, stack, types, users,
+};
 pub(crate) use log::Level;
 
 use crate::{App, Context, Error, Instance, Layer, Recipe, Result, Timing};
@@ -72,12 +74,40 @@ impl Session {
         attributes::json(path)
     }
 
-    pub(crate) fn path_exists(self, path: &str) -> Result<GuardHandle> {
-        Ok(files::exists(path)?)
+    pub(crate) fn succeeds(self, argv: &[String]) -> Result<GuardHandle> {
+        Ok(execute::succeeds(argv)?)
     }
 
-    pub(crate) fn command_succeeds(self, argv: &[String]) -> Result<GuardHandle> {
-        Ok(execute::succeeds(argv)?)
+    pub(crate) fn installed(self, text: &str) -> Result<GuardHandle> {
+        Ok(packages::installed(text)?)
+    }
+
+    pub(crate) fn exists(self, text: &str) -> Result<GuardHandle> {
+        Ok(files::exists(text)?)
+    }
+
+    pub(crate) fn running(self, text: &str) -> Result<GuardHandle> {
+        Ok(services::running(text)?)
+    }
+
+    pub(crate) fn enabled(self, text: &str) -> Result<GuardHandle> {
+        Ok(services::enabled(text)?)
+    }
+
+    pub(crate) fn user_exists(self, text: &str) -> Result<GuardHandle> {
+        Ok(users::user_exists(text)?)
+    }
+
+    pub(crate) fn group_exists(self, text: &str) -> Result<GuardHandle> {
+        Ok(groups::group_exists(text)?)
+    }
+
+    pub(crate) fn port_open(self, text: &str) -> Result<GuardHandle> {
+        Ok(network::port_open(text)?)
+    }
+
+    pub(crate) fn url_answers(self, text: &str) -> Result<GuardHandle> {
+        Ok(network::url_answers(text)?)
     }
 
     pub(crate) fn log(self, level: Level, message: &str) {
@@ -193,5 +223,13 @@ impl Handle {
 
     pub(crate) fn ignore_failure(&self, ignore: bool) -> Result<()> {
         Ok(self.0.ignore_failure(ignore)?)
+    }
+
+    pub(crate) fn timeout(&self, seconds: u32) -> Result<()> {
+        Ok(self.0.timeout(seconds)?)
+    }
+
+    pub(crate) fn umask(&self, mask: &str) -> Result<()> {
+        Ok(self.0.umask(mask)?)
     }
 }

@@ -3,11 +3,13 @@
 // The macros write paths that begin with `engine_sdk`, in this crate as well.
 extern crate self as engine_sdk;
 
+#[macro_use]
+mod builder;
 mod context;
 mod declare;
 mod error;
 mod facts;
-mod resources;
+pub mod resources;
 mod stack;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -25,9 +27,6 @@ pub use declare::{Action, Declared, Guard, IntoNames, Target, Timing};
 pub use engine_sdk_macros::recipe;
 pub use error::{Error, Result};
 pub use facts::Facts;
-pub use resources::{
-    CookbookFile, Directory, Execute, File, Group, Link, Package, PackageUpdate, Service, Template, User,
-};
 pub use serde_json::{Value, json};
 pub use stack::{App, Instance, Layer, Stack};
 

@@ -338,6 +338,12 @@ impl fmt::Display for Rendered<'_> {
         if common.ignore_failure {
             writeln!(formatter, "  ignore_failure")?;
         }
+        if let Some(seconds) = common.timeout_seconds {
+            writeln!(formatter, "  timeout: {seconds} s")?;
+        }
+        if let Some(mask) = common.umask {
+            writeln!(formatter, "  umask: {mask:04o}")?;
+        }
         Ok(())
     }
 }
@@ -348,11 +354,12 @@ fn write_field(formatter: &mut fmt::Formatter<'_>, name: &str, value: &Value, kn
         (_, Value::Null | Value::Bool(false)) => Ok(()),
         ("names" | "argv", _) => Ok(()),
         (_, Value::Array(values)) if values.is_empty() && name != "content" => Ok(()),
-        ("timeout_seconds", value) if *value == 3600 => Ok(()),
+        // What is zero, empty or `false` in the protocol was not asked for.
+        (_, Value::Number(number)) if number.as_u64() == Some(0) && name != "mode" => Ok(()),
         ("returns", value) if *value == json!([0]) => Ok(()),
         (_, Value::String(text)) if text.is_empty() || text == known => Ok(()),
-        ("access", Value::Object(access)) => {
-            access.iter().try_for_each(|(name, value)| write_field(formatter, name, value, known))
+        ("access" | "process" | "verify", Value::Object(parts)) => {
+            parts.iter().try_for_each(|(name, value)| write_field(formatter, name, value, known))
         }
         ("mode", Value::Number(mode)) => writeln!(formatter, "  mode: {:04o}", mode.as_u64().unwrap_or(0)),
         ("content", Value::Array(bytes)) => {

@@ -4,4 +4,4 @@ mod command;
 mod site;
 
 pub use command::{Engine, Run, Running};
-pub use site::{Site, eventually, repository, switch_on};
+pub use site::{PROBE_GRANTS, Site, eventually, repository, switch_on};

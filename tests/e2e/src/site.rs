@@ -21,6 +21,24 @@ pub struct Site {
     directory: tempfile::TempDir,
 }
 
+/// Something of every capability, for the cookbook `probe`.
+pub const PROBE_GRANTS: &str = r#"
+packages = ["*"]
+repositories = ["**"]
+files = ["/srv/**", "/home/probe-user/**", "/etc/probe"]
+downloads = ["**"]
+services = ["*"]
+units = ["probe*"]
+schedules = ["probe*"]
+users = ["probe*"]
+groups = ["probe*"]
+sudoers = ["probe*"]
+system = ["**"]
+storage = ["**"]
+execute = [["sleep", "*"], ["touch", "*"], ["/srv/work", "**"], ["sh", "/srv/work", "*"]]
+network = ["**"]
+"#;
+
 /// The top of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -75,10 +93,7 @@ impl Site {
     pub fn write_probe_stack(&self, resources: &Value, more: &str) {
         self.write_stack(&format!(
             "update_on_setup = false\n{more}\n\
-             [cookbooks.probe]\npath = \"{}\"\n\
-             [cookbooks.probe.grants]\npackages = [\"*\"]\nfiles = [\"/srv/**\", \"/home/probe-user/**\", \"/etc/probe\"]\nservices = [\"*\"]\n\
-             users = [\"probe*\"]\ngroups = [\"probe*\"]\n\
-             execute = [[\"sleep\", \"*\"], [\"touch\", \"*\"], [\"/srv/work\", \"**\"], [\"sh\", \"/srv/work\", \"*\"]]\n\
+             [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\n{PROBE_GRANTS}\
              [layers.node]\nsetup = [\"probe\"]\n\
              [layers.node.attributes.probe]\nresources = '''{resources}'''\n{}",
             repository().join("tests/e2e/cookbooks/probe").display(),

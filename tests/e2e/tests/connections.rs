@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_e2e_tests::{Run, Site, eventually, repository, switch_on};
+use engine_e2e_tests::{PROBE_GRANTS, Run, Site, eventually, repository, switch_on};
 use engine_test_hosts::Host;
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ fn steps_of(seconds: &str, steps: usize) -> Value {
         .flat_map(|step| {
             let path = format!("/srv/{step}");
             [
-                json!({"execute": {"argv": ["sleep", seconds], "creates": path}}),
-                json!({"execute": {"argv": ["touch", path], "creates": path}}),
+                json!({"resource": "execute", "names": ["sleep", seconds], "creates": path}),
+                json!({"resource": "execute", "names": ["touch", path], "creates": path}),
             ]
         })
         .collect()
@@ -42,9 +42,8 @@ fn every_bad_host_is_named_with_its_reason_and_the_good_one_goes_on() {
     let cookbook = repository().join("tests/e2e/cookbooks/probe");
     let mut text = format!(
         "update_on_setup = false\n[ssh]\nconnect_timeout = 4\n\
-         [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\nfiles = [\"/srv/**\"]\n\
-         packages = [\"*\"]\nservices = [\"*\"]\nusers = [\"*\"]\ngroups = [\"*\"]\nexecute = [[\"true\"]]\n\
-         [attributes.probe]\nresources = '[{{\"file\": {{\"path\": \"/srv/proof\", \"content\": \"x\"}}}}]'\n",
+         [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\n{PROBE_GRANTS}\n\
+         [attributes.probe]\nresources = '[{{\"resource\": \"file\", \"name\": \"/srv/proof\", \"content\": \"x\"}}]'\n",
         cookbook.display()
     );
     for name in ["good", "refused", "silent", "changed", "plain", "sudo", "locked"] {
@@ -161,8 +160,8 @@ fn ctrl_c_twice_leaves_at_once_and_the_next_run_waits_for_the_agent_left_behind(
     let site = Site::up("leave", &["node-1"]);
     let host = site.host("node-1");
     let resources = json!([
-        {"execute": {"argv": ["sleep", "6"], "creates": "/srv/slept"}},
-        {"execute": {"argv": ["touch", "/srv/slept"], "creates": "/srv/slept"}},
+        {"resource": "execute", "names": ["sleep", "6"], "creates": "/srv/slept"},
+        {"resource": "execute", "names": ["touch", "/srv/slept"], "creates": "/srv/slept"},
     ]);
     site.write_probe_stack(&resources, "");
     let run = site.engine.start(&["run", "setup"]);

@@ -14,7 +14,10 @@ fn a_service_is_enabled_and_started_and_then_left_alone() {
     let site = Site::up("service", &["node-1"]);
     let host = site.host("node-1");
     host.check_exec(["systemctl", "disable", "--now", "cron"]).unwrap();
-    site.write_probe_stack(&json!([{"service": {"name": "cron"}}]), "");
+    site.write_probe_stack(
+        &json!([{"resource": "service", "name": "cron", "action": ["enable", "start"]}]),
+        "",
+    );
     let run = site.engine.json(&["run", "setup"]).exits(0);
     assert_eq!(run.count("node-1", "changed"), 2, "{}", run.output);
     assert_eq!(host.check_exec(["systemctl", "is-active", "cron"]).unwrap().trim(), "active");
@@ -28,12 +31,12 @@ fn users_groups_packages_and_what_belongs_to_them() {
     let site = Site::up("accounts", &["node-1"]);
     let host = site.host("node-1");
     let resources = json!([
-        {"group": {"name": "probe-group", "members": []}},
-        {"user": {"name": "probe-user", "groups": ["probe-group"], "shell": "/bin/sh"}},
-        {"directory": {"path": "/srv/owned"}},
-        {"owned_file": {"path": "/srv/owned/file", "owner": "probe-user", "group": "probe-group"}},
-        {"package": {"name": "hello"}},
-        {"execute_as": {"user": "probe-user", "argv": ["touch", "/home/probe-user/was-here"], "creates": "/home/probe-user/was-here"}},
+        {"resource": "group", "name": "probe-group"},
+        {"resource": "user", "name": "probe-user", "groups": ["probe-group"], "shell": "/bin/sh", "manage_home": true},
+        {"resource": "directory", "name": "/srv/owned"},
+        {"resource": "file", "name": "/srv/owned/file", "content": "owned", "owner": "probe-user", "group": "probe-group", "mode": "0640"},
+        {"resource": "package", "name": "hello"},
+        {"resource": "execute", "names": ["touch", "/home/probe-user/was-here"], "user": "probe-user", "creates": "/home/probe-user/was-here"},
     ]);
     site.write_probe_stack(&resources, "");
     let plan = site.engine.json(&["plan", "setup"]).exits(0);
@@ -65,7 +68,7 @@ fn a_full_disk_leaves_the_old_content_and_the_next_run_finishes() {
     let site = Site::up("disk", &["node-1", "node-2"]);
     let host = site.host("node-1");
     let write = |content: &str| {
-        let file = |path: &str| json!({"file": {"path": path, "content": content}});
+        let file = |path: &str| json!({"resource": "file", "name": path, "content": content, "mode": "0644"});
         let paths = ["/srv/before", "/srv/data/file", "/srv/data/after"];
         site.write_probe_stack(&paths.into_iter().map(file).collect(), "");
     };
@@ -115,8 +118,7 @@ fn a_full_disk_leaves_the_old_content_and_the_next_run_finishes() {
 fn a_path_outside_of_the_grant_is_denied_before_anything_is_sent() {
     let site = Site::up("grants", &["node-1"]);
     let host = site.host("node-1");
-    let declared =
-        json!([{"directory": {"path": "/srv/made"}}, {"file": {"path": "/etc/cron.d/root", "content": "x"}}]);
+    let declared = json!([{"resource": "directory", "name": "/srv/made"}, {"resource": "file", "name": "/etc/cron.d/root", "content": "x"}]);
     site.write_probe_stack(&declared, "");
     let run = site.engine.json(&["run", "setup"]).exits(1);
     assert_eq!(run.result("node-1"), "evaluation_failed");
@@ -155,8 +157,8 @@ fn a_link_that_a_user_plants_below_the_granted_directory_leads_nowhere() {
     ] {
         for resource in ["file", "directory"] {
             let wanted = match resource {
-                "file" => json!([{"file": {"path": path, "content": "x"}}]),
-                _ => json!([{"directory": {"path": path}}]),
+                "file" => json!([{"resource": "file", "name": path, "content": "x"}]),
+                _ => json!([{"resource": "directory", "name": path}]),
             };
             site.write_probe_stack(&wanted, "");
             for command in ["plan", "run"] {
@@ -176,7 +178,7 @@ fn a_link_that_a_user_plants_below_the_granted_directory_leads_nowhere() {
 fn a_held_package_lock_is_waited_for_and_said() {
     let site = Site::up("lock", &["node-1"]);
     let host = site.host("node-1");
-    site.write_probe_stack(&json!([{"package": {"name": "hello"}}]), "");
+    site.write_probe_stack(&json!([{"resource": "package", "name": "hello"}]), "");
     let holder = "use Fcntl; open(F, '>', '/var/lib/dpkg/lock-frontend'); \
          my $lock = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $lock) or die; \
          open(M, '>', '/run/held'); close(M); while (!-e '/run/release') { select(undef, undef, undef, 0.1) }";

@@ -3,13 +3,32 @@
 
 use std::{collections::HashMap, fs, time::Duration};
 
-use crate::command::{CommandError, Run};
+use engine_protocol::Mode;
 
+use crate::{
+    command::{CommandError, Run},
+    provider::Context,
+};
+
+pub mod authorized_keys;
 pub mod groups;
+pub mod sudoers;
 pub mod users;
 
 /// How long a directory service may take to answer.
 const LOOKUP: Duration = Duration::from_secs(20);
+
+/// Whether a user exists, or would by what comes before.
+pub fn user_exists(name: &str, context: &mut Context<'_>) -> bool {
+    let planned = if context.mode == Mode::Plan { context.overlay.user(name) } else { None };
+    planned.unwrap_or_else(|| context.node.accounts().user(name).is_some())
+}
+
+/// Whether a group exists, or would by what comes before.
+pub fn group_exists(name: &str, context: &mut Context<'_>) -> bool {
+    let planned = if context.mode == Mode::Plan { context.overlay.group(name) } else { None };
+    planned.unwrap_or_else(|| context.node.accounts().group_id(name).is_some())
+}
 
 /// Why a user or group could not be checked or applied.
 #[derive(Debug, thiserror::Error)]

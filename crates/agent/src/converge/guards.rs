@@ -5,13 +5,22 @@ use std::{fs, time::Duration};
 use engine_protocol::{Mode, Resource, resource::Guard};
 
 use crate::{
+    accounts,
     command::{CommandError, Run},
     files::state::State,
-    provider::Context,
+    network, packages,
+    provider::{Context, Error},
+    services,
 };
 
 /// How long a guard's command may take.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long a port may take to accept a connection.
+const PORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a URL may take to answer.
+const URL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What guards say of a resource.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,14 +69,35 @@ enum Undecided {
 }
 
 fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
+    let first_change = match context.mode {
+        Mode::Plan => context.overlay.first_change().map(ToOwned::to_owned),
+        Mode::Apply => None,
+    };
     match guard {
         Guard::PathExists { path } => path_exists(path, context).map_err(Undecided::Unknown),
+        Guard::PackageInstalled { name } => {
+            let installed = packages::is_installed(name, context).map_err(failed)?;
+            unless_brought(installed, context)
+        }
+        Guard::UserExists { name } => {
+            let exists = accounts::user_exists(name, context);
+            unless_brought(exists, context)
+        }
+        Guard::GroupExists { name } => {
+            let exists = accounts::group_exists(name, context);
+            unless_brought(exists, context)
+        }
+        Guard::ServiceRunning { name } => services::is_running(name, context).map_err(failed),
+        Guard::ServiceEnabled { name } => services::is_enabled(name, context).map_err(failed),
+        // What these see may be different once something changed.
+        Guard::Command { .. } | Guard::PortOpen { .. } | Guard::UrlAnswers { .. }
+            if first_change.is_some() =>
+        {
+            Err(Undecided::Unknown(first_change.unwrap_or_default()))
+        }
+        Guard::PortOpen { address } => Ok(network::port_open(address, PORT_TIMEOUT)),
+        Guard::UrlAnswers { url } => Ok(network::url_answers(url, &[], URL_TIMEOUT)),
         Guard::Command { argv } => {
-            if context.mode == Mode::Plan
-                && let Some(first) = context.overlay.first_change()
-            {
-                return Err(Undecided::Unknown(first.to_owned()));
-            }
             match Run::new(argv).cwd("/").timeout(TIMEOUT).finish_unless(context.stopping) {
                 Ok(finished) => Ok(finished.status.success()),
                 Err(CommandError::Stopped { .. }) => Err(Undecided::Stopped),
@@ -77,10 +107,28 @@ fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
     }
 }
 
+fn failed(error: Error) -> Undecided {
+    match error {
+        Error::Stopped => Undecided::Stopped,
+        error => Undecided::Failed(error.to_string()),
+    }
+}
+
+/// A package or command before may bring what is not there.
+fn unless_brought(there: bool, context: &Context<'_>) -> Result<bool, Undecided> {
+    match context.opaque() {
+        Some(because) if !there => Err(Undecided::Unknown(because)),
+        _ => Ok(there),
+    }
+}
+
 /// Whether something is at a path, a dangling link included; in plan mode as earlier resources would
 /// leave it, with the one that makes it unforeseeable as the error.
 pub fn path_exists(path: &str, context: &Context<'_>) -> Result<bool, String> {
     if context.mode == Mode::Plan {
+        if context.overlay.is_created(path) {
+            return Ok(true);
+        }
         match context.overlay.path(path) {
             Some(State::Absent | State::NoParent(_) | State::Blocked { .. }) => {
                 return context.opaque().map_or(Ok(false), Err);

@@ -15,7 +15,10 @@ use engine_protocol::{
     resource::{Guard, Notification, Timing},
 };
 
+use rustix::{fs::Mode as FileMode, process::umask};
+
 use crate::{
+    command,
     journal::Journal,
     node::Node,
     overlay::Overlay,
@@ -30,6 +33,15 @@ const BUILT_IN: &str = "engine";
 
 /// Immediate notifications that cause one another stop being a chain and are a loop beyond this.
 const DEPTH: usize = 32;
+
+/// Seconds that one try of a resource may take; Chef's limit of a command.
+const TIMEOUT_SECONDS: u32 = 3600;
+
+/// Seconds that `wait_for` waits.
+const WAIT_SECONDS: u32 = 300;
+
+/// What the agent takes away of the permission bits of what it makes, whatever it was started with.
+const UMASK: u32 = 0o022;
 
 /// Pause between looks at whether to stop while waiting for the next try.
 const SLICE: Duration = Duration::from_millis(100);
@@ -57,6 +69,8 @@ pub struct Event {
     changed: bool,
     /// Something was done for the resource in hand, so it is brought to its end.
     begun: bool,
+    /// When the try in hand must have ended.
+    deadline: Instant,
 }
 
 impl Event {
@@ -71,6 +85,7 @@ impl Event {
             failed: None,
             changed: false,
             begun: false,
+            deadline: Instant::now(),
         }
     }
 
@@ -116,6 +131,11 @@ fn may_take_long(resource: &Resource) -> bool {
     let looks = matches!(resource.spec, Spec::File(_) | Spec::Directory(_) | Spec::Link(_));
     let command = |guard: &Guard| matches!(guard, Guard::Command { .. });
     !looks || resource.common.only_if.iter().chain(&resource.common.not_if).any(command)
+}
+
+/// Seconds that one try may take if the recipe does not say.
+fn default_timeout(spec: &Spec) -> u32 {
+    if matches!(spec, Spec::WaitFor(_)) { WAIT_SECONDS } else { TIMEOUT_SECONDS }
 }
 
 /// Why what comes next is not tried.
@@ -364,7 +384,7 @@ impl Converge<'_> {
         }
         let mut left = if self.event.mode == Mode::Apply { common.retries } else { 0 };
         loop {
-            let error = match self.once(entry, action, depth, progress) {
+            let error = match self.bounded(entry, action, depth, progress) {
                 Ok(result) => return Ok(result),
                 Err(Error::Stopped) => return Err(Halt::Stopped),
                 Err(error) => error,
@@ -382,6 +402,25 @@ impl Converge<'_> {
             }
             left -= 1;
         }
+    }
+
+    /// One try, within its time and with its mask of permission bits.
+    fn bounded(
+        &mut self,
+        entry: &Rc<Entry>,
+        action: Action,
+        depth: usize,
+        progress: &mut Progress,
+    ) -> Result<(Status, Vec<Change>), Error> {
+        let common = &entry.resource.common;
+        let seconds = common.timeout_seconds.unwrap_or_else(|| default_timeout(&entry.resource.spec));
+        let deadline = Instant::now() + Duration::from_secs(seconds.into());
+        let outer = std::mem::replace(&mut self.event.deadline, deadline);
+        let mask = umask(FileMode::from_raw_mode(common.umask.unwrap_or(UMASK)));
+        let result = command::until(deadline, || self.once(entry, action, depth, progress));
+        umask(mask);
+        self.event.deadline = outer;
+        result
     }
 
     fn once(
@@ -458,6 +497,8 @@ impl Converge<'_> {
             overlay: &self.event.overlay,
             reporter: self.reporter,
             stopping: self.stopping,
+            umask: entry.resource.common.umask.unwrap_or(UMASK),
+            deadline: self.event.deadline,
         }
     }
 

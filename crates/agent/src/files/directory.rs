@@ -27,9 +27,6 @@ use crate::{
     provider::{Check, Context, Error, done, unsupported},
 };
 
-/// Mode of a new directory for which the recipe gives none.
-const DEFAULT_MODE: u32 = 0o755;
-
 /// Checks a directory.
 pub fn check<'r>(
     resource: &'r Resource,
@@ -67,7 +64,8 @@ fn check_existing<'r>(
     fresh: bool,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    let wanted = attributes::wanted(context, &spec.path, &spec.access, Some(present), DEFAULT_MODE)?;
+    let wanted =
+        attributes::wanted(context, &spec.path, &spec.access, Some(present), context.default_mode(0o777))?;
     let changes = attributes::compare(context, &spec.access, Some(present), &wanted);
     if changes.is_empty() {
         return Ok(Check::UpToDate);
@@ -86,12 +84,12 @@ fn check_new<'r>(
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
     let path = &spec.path;
-    let wanted = attributes::wanted(context, path, &spec.access, None, DEFAULT_MODE)?;
+    let wanted = attributes::wanted(context, path, &spec.access, None, context.default_mode(0o777))?;
     // The parents that recursion adds are the agent's own with the default mode, as in Chef.
     let parent_attributes = Attributes {
         owner: Owner::Id(geteuid().as_raw()),
         group: Owner::Id(getegid().as_raw()),
-        mode: DEFAULT_MODE,
+        mode: context.default_mode(0o777),
     };
     let mut to_make: Vec<(String, Attributes)> = missing
         .map(|missing| {

@@ -13,9 +13,6 @@ use crate::{
     provider::{Check, Context, Error, done, unsupported},
 };
 
-/// Mode of a new file for which the recipe gives none.
-const DEFAULT_MODE: u32 = 0o644;
-
 /// Checks a file.
 pub fn check<'r>(
     resource: &'r Resource,
@@ -23,28 +20,37 @@ pub fn check<'r>(
     action: Action,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
+    check_spec(spec, action, context)?.ok_or_else(|| unsupported(resource, action))
+}
+
+/// Checks what a file shall be; nothing if files have no such action.
+pub(super) fn check_spec<'r>(
+    spec: &'r FileSpec,
+    action: Action,
+    context: &mut Context<'_>,
+) -> Result<Option<Check<'r>>, Error> {
     let state = look(context, &spec.path)?;
-    match (action, &state) {
+    Ok(Some(match (action, &state) {
         (Action::Create | Action::CreateIfMissing, State::NoParent(_)) if context.opaque().is_some() => {
-            Ok(Check::Unknown(context.opaque().unwrap_or_default()))
+            Check::Unknown(context.opaque().unwrap_or_default())
         }
         (Action::CreateIfMissing, State::File { .. })
-        | (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
+        | (Action::Delete, State::Absent | State::NoParent(_)) => Check::UpToDate,
         (Action::Create | Action::CreateIfMissing, State::Absent | State::File { .. }) => {
-            check_create(spec, &state, context)
+            check_create(spec, &state, context)?
         }
         (Action::Delete, State::File { .. }) => {
             let prediction = Prediction::Path(spec.path.clone(), State::Absent);
-            Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {
+            Check::differs(vec![done("deleted")], vec![prediction], move |context| {
                 delete(&spec.path, context)?;
                 Ok(Vec::new())
-            }))
+            })
         }
         (Action::Create | Action::CreateIfMissing | Action::Delete, _) => {
-            Err(wrong_kind(&spec.path, &state, "file").into())
+            return Err(wrong_kind(&spec.path, &state, "file").into());
         }
-        _ => Err(unsupported(resource, action)),
-    }
+        _ => return Ok(None),
+    }))
 }
 
 fn check_create<'r>(
@@ -57,7 +63,7 @@ fn check_create<'r>(
         State::File { attributes, body, links } => (Some(attributes), Some(body), *links),
         _ => (None, None, 0),
     };
-    let wanted = attributes::wanted(context, path, &spec.access, present, DEFAULT_MODE)?;
+    let wanted = attributes::wanted(context, path, &spec.access, present, context.default_mode(0o666))?;
     let bytes = spec.content.as_ref().map(|bytes| bytes.0.as_slice());
     let mut changes = Vec::new();
     let rewrite = match (bytes, body) {

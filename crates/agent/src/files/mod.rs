@@ -8,12 +8,16 @@ use std::io;
 
 use rustix::io::Errno;
 
+pub mod archive;
 pub mod attributes;
 pub mod diff;
 pub mod directory;
+pub mod edit;
 pub mod file;
 pub mod link;
+pub mod managed;
 pub mod mount;
+pub mod remote_directory;
 pub mod state;
 pub mod walk;
 pub mod write;

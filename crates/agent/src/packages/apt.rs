@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn names_that_apt_would_take_for_instructions_are_refused() {
-        let spec = |name: &str| PackageSpec { names: vec![name.to_owned()], version: None };
+        let spec = |name: &str| PackageSpec { names: vec![name.to_owned()], ..PackageSpec::default() };
         for name in ["", "-y", "nginx-", "a=1", "a b", "nginx+", "a/b", "./x.deb"] {
             assert!(validate(&spec(name)).is_err(), "{name:?}");
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine_protocol::{Action, Resource, resource::PackageSpec};
+use engine_protocol::{Action, Mode, Resource, resource::PackageSpec};
 
 use crate::{
     command::CommandError,
@@ -10,7 +10,9 @@ use crate::{
 };
 
 pub mod apt;
+pub mod apt_repository;
 pub mod dpkg;
+pub mod yum_repository;
 
 /// Why packages could not be checked or applied.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,19 @@ pub fn check_update<'r>(
 ) -> Result<Check<'r>, Error> {
     require_apt(context)?;
     apt::check_update(resource, action, context)
+}
+
+/// Whether a package is installed, or would be by what comes before.
+pub fn is_installed(name: &str, context: &mut Context<'_>) -> Result<bool, Error> {
+    let planned = if context.mode == Mode::Plan { context.overlay.package(name) } else { None };
+    if let Some(planned) = planned {
+        return Ok(planned);
+    }
+    require_apt(context)?;
+    if context.node.packages.is_none() {
+        context.node.packages = Some(dpkg::Installed::read()?);
+    }
+    Ok(context.node.packages.as_ref().is_some_and(|installed| installed.version(name).is_some()))
 }
 
 fn require_apt(context: &Context<'_>) -> Result<(), PackageError> {

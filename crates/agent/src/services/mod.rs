@@ -9,6 +9,7 @@ use crate::{
 };
 
 pub mod systemd;
+pub mod unit;
 
 use systemd::Unit;
 
@@ -61,6 +62,26 @@ pub enum ServiceError {
         /// The last lines of the service's log.
         log: crate::command::Tail,
     },
+}
+
+/// Whether a service runs, or would by what comes before.
+pub fn is_running(name: &str, context: &mut Context<'_>) -> Result<bool, Error> {
+    if context.mode == Mode::Plan
+        && let (Some(active), _) = context.overlay.service(name)
+    {
+        return Ok(active);
+    }
+    Ok(systemd::show(name)?.is_running())
+}
+
+/// Whether a service starts at boot, or would by what comes before.
+pub fn is_enabled(name: &str, context: &mut Context<'_>) -> Result<bool, Error> {
+    if context.mode == Mode::Plan
+        && let (_, Some(enabled)) = context.overlay.service(name)
+    {
+        return Ok(enabled);
+    }
+    Ok(systemd::show(name)?.is_enabled())
 }
 
 /// Checks a service.

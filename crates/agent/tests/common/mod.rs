@@ -19,8 +19,8 @@ use engine_protocol::{
     Action, Collection, Facts, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
     message::End,
     resource::{
-        Access, Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec,
-        Notification, Origin, Timing,
+        Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec, Notification,
+        Origin, Timing,
     },
 };
 
@@ -38,7 +38,7 @@ pub fn resource(kind: &str, name: &str, action: Action, spec: Spec) -> Resource 
 
 pub fn file(path: &str, content: &[u8]) -> Resource {
     let content = Some(Content(content.to_vec()));
-    let spec = FileSpec { path: path.into(), content, access: Access::default() };
+    let spec = FileSpec { path: path.into(), content, ..FileSpec::default() };
     resource("file", path, Action::Create, Spec::File(spec))
 }
 

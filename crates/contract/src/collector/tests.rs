@@ -1,6 +1,7 @@
 use engine_protocol::Spec;
 
 use super::*;
+use crate::guards::GuardDefinition;
 
 struct NoSources;
 
@@ -17,6 +18,10 @@ impl Sources for NoSources {
 
     fn file(&mut self, source: &str) -> Result<Vec<u8>, ContractError> {
         Err(ContractError::new(Code::NotFound, format!("no file `{source}`")))
+    }
+
+    fn files_below(&mut self, directory: &str) -> Result<Vec<(String, Vec<u8>)>, ContractError> {
+        Err(ContractError::new(Code::NotFound, format!("no file below `{directory}`")))
     }
 }
 
@@ -48,6 +53,7 @@ fn everything() -> Grants {
         users: all(),
         groups: all(),
         execute: vec![all()],
+        ..Grants::default()
     }
 }
 
@@ -127,7 +133,12 @@ fn what_is_not_granted_is_denied_with_the_way_to_grant_it() {
 fn guards_need_grants_as_well() {
     let mut collector = Collector::default();
     let file = declare(&mut collector, "file", "/srv/x");
-    collector.only_if(file, Collector::command_guard(vec!["reboot".into()]).unwrap()).unwrap();
+    collector
+        .only_if(
+            file,
+            GuardDefinition::find("succeeds").unwrap().make(Value::TextList(vec!["reboot".into()])).unwrap(),
+        )
+        .unwrap();
     let errors =
         take(&mut collector, Grants { files: vec!["/srv/**".into()], ..Grants::default() }).unwrap_err();
     assert!(errors[0].contains("not granted execute `reboot`"), "{errors:?}");

@@ -91,16 +91,32 @@ tables! {
 
     /// What a cookbook may do. Names are globs; in paths `**` crosses directories.
     Grants {
-        /// Packages that may be installed, upgraded or removed, for example `nginx*`.
+        /// Packages that may be installed, upgraded, held or removed, for example `nginx*`.
         packages: List<String>,
+        /// URLs of package repositories, for example `https://nginx.org/packages/**`.
+        repositories: List<String>,
         /// Files, directories and links that may be managed, for example `/etc/nginx/**`.
         files: List<String>,
+        /// URLs that files may be fetched from and repositories cloned from; `**` crosses slashes.
+        downloads: List<String>,
         /// Services that may be controlled.
         services: List<String>,
+        /// Units of systemd that may be written; what they start runs as root unless they say otherwise.
+        units: List<String>,
+        /// Names of cron jobs and timers that may be written; their commands need `execute`.
+        schedules: List<String>,
         /// Users that may be managed.
         users: List<String>,
         /// Groups that may be managed.
         groups: List<String>,
+        /// Files in `/etc/sudoers.d` that may be written: who writes there gives away root.
+        sudoers: List<String>,
+        /// What of the system may be set: `hostname`, `timezone`, `locale`, `reboot`, `hosts:NAME`, `sysctl:KEY`, `kernel_module:NAME`, `limits:DOMAIN`.
+        system: List<String>,
+        /// Swap files, devices and mount points that may be managed, for example `/srv/data`.
+        storage: List<String>,
+        /// Addresses (`host:port`) and URLs that may be asked whether they answer.
+        network: List<String>,
         /// Commands that may be run, as argument vectors; a last `**` stands for any further arguments.
         execute: List<List<String>>,
     }

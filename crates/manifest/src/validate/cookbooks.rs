@@ -46,10 +46,18 @@ impl Validator<'_> {
     fn grants(&mut self, table: &read::Grants) -> Grants {
         Grants {
             packages: self.patterns(&table.packages, named),
+            repositories: self.patterns(&table.repositories, place),
             files: self.patterns(&table.files, normal),
+            downloads: self.patterns(&table.downloads, place),
             services: self.patterns(&table.services, named),
+            units: self.patterns(&table.units, named),
+            schedules: self.patterns(&table.schedules, named),
             users: self.patterns(&table.users, named),
             groups: self.patterns(&table.groups, named),
+            sudoers: self.patterns(&table.sudoers, named),
+            system: self.patterns(&table.system, of_system),
+            storage: self.patterns(&table.storage, named),
+            network: self.patterns(&table.network, named),
             execute: self.commands(&table.execute),
         }
     }
@@ -126,6 +134,37 @@ fn named(pattern: &str) -> Result<(), Refusal> {
         });
     }
     Ok(())
+}
+
+/// A URL, or for git `user@host:path`.
+fn place(pattern: &str) -> Result<(), Refusal> {
+    named(pattern)?;
+    let url =
+        pattern.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && rest.contains('/'));
+    if url || pattern.contains('@') || matches!(pattern, "*" | "**") {
+        return Ok(());
+    }
+    Err(Refusal {
+        problem: "this grant must be a URL with a path",
+        label: NOTHING,
+        hint: "write for example `https://example.org/pub/**`",
+    })
+}
+
+fn of_system(pattern: &str) -> Result<(), Refusal> {
+    const ALONE: [&str; 6] = ["hostname", "timezone", "locale", "reboot", "*", "**"];
+    const WITH: [&str; 4] = ["hosts", "sysctl", "kernel_module", "limits"];
+    named(pattern)?;
+    let with_argument =
+        pattern.split_once(':').is_some_and(|(what, of)| WITH.contains(&what) && !of.is_empty());
+    if ALONE.contains(&pattern) || with_argument {
+        return Ok(());
+    }
+    Err(Refusal {
+        problem: "there is no such setting of the system",
+        label: NOTHING,
+        hint: "write `hostname`, `timezone`, `locale`, `reboot`, or `hosts:`, `sysctl:`, `kernel_module:`, `limits:` and a name or glob",
+    })
 }
 
 /// What the node is asked to manage is in normal form; a pattern that is not can match nothing.

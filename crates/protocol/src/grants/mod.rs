@@ -102,8 +102,8 @@ impl Grants {
             resource: resource.to_string(),
         };
         self.check_spec(&resource.spec).map_err(denied)?;
-        let guards = resource.common.only_if.iter().chain(&resource.common.not_if);
-        guards.map(|guard: &Guard| self.check_guard(guard)).collect::<Result<(), _>>().map_err(denied)
+        let mut guards = resource.common.only_if.iter().chain(&resource.common.not_if);
+        guards.try_for_each(|guard: &Guard| self.check_guard(guard)).map_err(denied)
     }
 
     /// The longest directory that an operator named in a grant covering `path`, without wildcards.

@@ -2,8 +2,8 @@
 //! handle and one method a property for each resource type.
 
 use engine_contract::{
-    Collector, ContractError, PropertyDefinition, TypeDefinition, Value, ValueType, definition::TYPES,
-    wit::kebab,
+    ContractError, GuardDefinition, PropertyDefinition, TypeDefinition, Value, ValueType, definition::TYPES,
+    guards::GUARDS, wit::kebab,
 };
 use engine_protocol::ResourceId;
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Resource, ResourceType};
@@ -18,14 +18,24 @@ pub(super) fn add(linker: &mut LinkerInstance<'_, State>, capability: &str) -> w
     for definition in TYPES.iter().filter(|definition| definition.capability == capability) {
         add_type(linker, definition)?;
     }
-    match capability {
-        "files" => linker.func_wrap("exists", |caller: Caller<'_>, (path,): (String,)| {
-            Ok(new_guard(&caller, Collector::path_guard(path)))
+    GUARDS
+        .iter()
+        .filter(|guard| guard.capability == capability)
+        .try_for_each(|guard| add_guard(linker, guard))
+}
+
+fn add_guard(
+    linker: &mut LinkerInstance<'_, State>,
+    definition: &'static GuardDefinition,
+) -> wasmtime::Result<()> {
+    let name = kebab(definition.name);
+    match definition.value {
+        ValueType::TextList => linker.func_wrap(&name, |caller: Caller<'_>, (texts,): (Vec<String>,)| {
+            Ok(new_guard(&caller, definition.make(Value::TextList(texts))))
         }),
-        "execute" => linker.func_wrap("succeeds", |caller: Caller<'_>, (argv,): (Vec<String>,)| {
-            Ok(new_guard(&caller, Collector::command_guard(argv)))
+        _ => linker.func_wrap(&name, |caller: Caller<'_>, (text,): (String,)| {
+            Ok(new_guard(&caller, definition.make(Value::Text(text))))
         }),
-        _ => Ok(()),
     }
 }
 
@@ -72,7 +82,7 @@ fn add_property(
 ) -> wasmtime::Result<()> {
     let function = format!("[method]{of}.{}", kebab(property.name));
     match property.value {
-        ValueType::Text => setter(linker, &function, property.name, Value::Text),
+        ValueType::Text | ValueType::Json => setter(linker, &function, property.name, Value::Text),
         ValueType::Bytes => setter(linker, &function, property.name, Value::Bytes),
         ValueType::Integer => setter(linker, &function, property.name, Value::Integer),
         ValueType::Boolean => setter(linker, &function, property.name, Value::Boolean),

@@ -49,6 +49,18 @@ pub(super) fn add(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()
         |caller: Caller<'_>, (this, ignore): (Resource<Declared>, bool)| {
             Ok(set(&caller, &this, |common| common.ignore_failure = ignore))
         },
+    )?;
+    linker.func_wrap(
+        "[method]declaration.timeout",
+        |caller: Caller<'_>, (this, seconds): (Resource<Declared>, u32)| {
+            Ok(set(&caller, &this, |common| common.timeout_seconds = Some(seconds)))
+        },
+    )?;
+    linker.func_wrap(
+        "[method]declaration.umask",
+        |caller: Caller<'_>, (this, mask): (Resource<Declared>, String)| -> wasmtime::Result<Fallible<()>> {
+            Ok(fallible(caller.data().lock().collector.umask(id(&this), &mask)))
+        },
     )
 }
 

@@ -1,13 +1,22 @@
-//! Builders of all resource types, from one table: a type is one entry, a property one line in it.
+//! What makes builders of resource types from tables: a type is one entry, a property one line in it.
 //!
 //! The same table gives what a component calls (the function of the WIT interface) and what native
-//! tests call (the engine's collector, by name). A test compares it with the engine's definitions.
+//! tests call (the engine's collector, by name).
 
-use crate::{
+pub(crate) use crate::{
     Action, Context, Declared, Guard, IntoNames, Result, Target, Timing,
     declare::Common,
     host::{self, Session},
 };
+
+/// A type in a table: its name, capability, identity and properties with their kinds.
+#[cfg(all(test, not(target_arch = "wasm32")))]
+pub(crate) type TypeTable = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static [(&'static str, &'static str)],
+);
 
 /// How a value is kept until it is declared.
 macro_rules! stored {
@@ -25,9 +34,6 @@ macro_rules! stored {
 /// How the engine's definitions call the kind.
 #[cfg(all(test, not(target_arch = "wasm32")))]
 macro_rules! contract_kind {
-    (Json) => {
-        "Text"
-    };
     (Names) => {
         "TextList"
     };
@@ -243,6 +249,19 @@ macro_rules! resources {
                     self
                 }
 
+                /// Seconds that one try may take. Default 3600, unless the type says otherwise.
+                pub fn timeout(mut self, seconds: u32) -> Self {
+                    self.common.timeout = Some(seconds);
+                    self
+                }
+
+                /// Permission bits, in octal digits such as `0027`, that what is made anew does not get,
+                /// unless a mode is set. Commands inherit it. Default `0022`.
+                pub fn umask(mut self, mask: impl Into<String>) -> Self {
+                    self.common.umask = Some(mask.into());
+                    self
+                }
+
                 /// Declares it here: resources are applied in the order of declaration.
                 pub fn declare(self) -> Result<Declared> {
                     if let Some(error) = self.common.error {
@@ -274,10 +293,8 @@ macro_rules! resources {
             }
         )*
 
-        /// The table as data: type, capability, identity, properties.
         #[cfg(all(test, not(target_arch = "wasm32")))]
-        #[allow(clippy::type_complexity)]
-        pub(crate) const TABLE: &[(&str, &str, &[(&str, &str)], &[(&str, &str)])] = &[$((
+        pub(crate) const TABLE: &[$crate::builder::TypeTable] = &[$((
             stringify!($function),
             stringify!($capability),
             &[$((stringify!($identity), contract_kind!($identity_kind)))?],
@@ -286,255 +303,19 @@ macro_rules! resources {
     };
 }
 
-resources! {
-    /// Packages of the distribution, all handled in one transaction.
-    ///
-    /// Actions: [`Install`](Action::Install) (the default), [`Upgrade`](Action::Upgrade),
-    /// [`Remove`](Action::Remove), [`Purge`](Action::Purge).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.package(["nginx", "curl"]).declare()?;
-    /// ctx.package("postgresql").version("15+248").declare()?;
-    /// # Ok(()) }
-    /// ```
-    Package = packages::package(names: Names) {
-        /// The version to install, as the package manager writes it. Only with one name.
-        version: Text,
-    }
-
-    /// All pending updates of the distribution. Needs a grant for all packages (`*`).
-    ///
-    /// Actions: [`Update`](Action::Update).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.package_update().declare()?;
-    /// # Ok(()) }
-    /// ```
-    PackageUpdate = packages::package_update() {}
-
-    /// A regular file with content that the recipe has at hand.
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
-    /// [`Delete`](Action::Delete).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.file("/etc/motd").content("Welcome.\n").mode("0644").declare()?;
-    /// ctx.file("/etc/nologin").action(Action::Delete).declare()?;
-    /// # Ok(()) }
-    /// ```
-    File = files::file(path: Text) {
-        /// Content. If none is set, an existing file keeps its own and a new one is empty.
-        content: Text,
-        /// Content that is not text; instead of `content`.
-        content_bytes: Bytes,
-        /// User name or numeric id. Left alone if not set; root for something new.
-        owner: Text,
-        /// Group name or numeric id. Left alone if not set; root for something new.
-        group: Text,
-        /// Permission bits in octal digits, such as `0644`. Left alone if not set; 0644 for a new file.
-        mode: Text,
-    }
-
-    /// A regular file rendered from a template in the cookbook (Jinja syntax; an undefined variable is
-    /// an error).
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
-    /// [`Delete`](Action::Delete).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.template("/etc/nginx/conf.d/site.conf")
-    ///     .source("site.conf")
-    ///     .variables(&json!({"port": 8080}))
-    ///     .declare()?;
-    /// # Ok(()) }
-    /// ```
-    Template = files::template(path: Text) {
-        /// Path below the cookbook's `templates` directory.
-        source: Text,
-        /// A struct, map or [`json!`](crate::json) object; its keys are the template's variables.
-        /// `node` (facts) and `attributes` are always there.
-        variables: Json,
-        /// User name or numeric id. Left alone if not set; root for something new.
-        owner: Text,
-        /// Group name or numeric id. Left alone if not set; root for something new.
-        group: Text,
-        /// Permission bits in octal digits, such as `0644`. Left alone if not set; 0644 for a new file.
-        mode: Text,
-    }
-
-    /// A regular file that travels in the cookbook.
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
-    /// [`Delete`](Action::Delete).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.cookbook_file("/var/www/logo.png").source("logo.png").declare()?;
-    /// # Ok(()) }
-    /// ```
-    CookbookFile = files::cookbook_file(path: Text) {
-        /// Path below the cookbook's `files` directory.
-        source: Text,
-        /// User name or numeric id. Left alone if not set; root for something new.
-        owner: Text,
-        /// Group name or numeric id. Left alone if not set; root for something new.
-        group: Text,
-        /// Permission bits in octal digits, such as `0644`. Left alone if not set; 0644 for a new file.
-        mode: Text,
-    }
-
-    /// A directory.
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.directory("/srv/app/releases").recursive(true).owner("app").mode("0750").declare()?;
-    /// # Ok(()) }
-    /// ```
-    Directory = files::directory(path: Text) {
-        /// Make missing parents; with `Delete`, delete what is in it. Default false.
-        recursive: Boolean,
-        /// User name or numeric id. Left alone if not set; root for something new.
-        owner: Text,
-        /// Group name or numeric id. Left alone if not set; root for something new.
-        group: Text,
-        /// Permission bits in octal digits, such as `0755`. Left alone if not set; 0755 for a new directory.
-        mode: Text,
-    }
-
-    /// A symbolic link.
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.link("/srv/app/current").to("/srv/app/releases/42").declare()?;
-    /// # Ok(()) }
-    /// ```
-    Link = files::link(path: Text) {
-        /// What the link points to. Needed for `Create`.
-        to: Text,
-    }
-
-    /// A service of the node's service manager.
-    ///
-    /// Actions: [`Nothing`](Action::Nothing) (the default), [`Start`](Action::Start),
-    /// [`Stop`](Action::Stop), [`Restart`](Action::Restart), [`Reload`](Action::Reload),
-    /// [`Enable`](Action::Enable), [`Disable`](Action::Disable).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.service("nginx").action([Action::Enable, Action::Start]).declare()?;
-    /// # Ok(()) }
-    /// ```
-    Service = services::service(name: Text) {}
-
-    /// A user account.
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`Remove`](Action::Remove).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.user("deploy").shell("/bin/bash").groups(["www-data"]).manage_home(true).declare()?;
-    /// # Ok(()) }
-    /// ```
-    User = users::user(name: Text) {
-        /// Numeric id.
-        uid: Integer,
-        /// Primary group, by name or id.
-        group: Text,
-        /// Supplementary groups that the user must be in; others are left alone.
-        groups: TextList,
-        /// The GECOS field: the full name, usually.
-        comment: Text,
-        /// Home directory.
-        home: Text,
-        /// Login shell.
-        shell: Text,
-        /// Make the home directory of a new user. Default false.
-        manage_home: Boolean,
-        /// Make a system account. Default false.
-        system: Boolean,
-    }
-
-    /// A group.
-    ///
-    /// Actions: [`Create`](Action::Create) (the default), [`Remove`](Action::Remove).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.group("deploy").gid(700).members(["alice"]).declare()?;
-    /// # Ok(()) }
-    /// ```
-    Group = groups::group(name: Text) {
-        /// Numeric id.
-        gid: Integer,
-        /// Users that must be members; others are left alone.
-        members: TextList,
-        /// Make a system group. Default false.
-        system: Boolean,
-    }
-
-    /// A command: a program and its arguments, never a line for a shell.
-    ///
-    /// Actions: [`Run`](Action::Run).
-    ///
-    /// ```
-    /// # use engine_sdk::prelude::*;
-    /// # fn recipe(ctx: &mut Context) -> Result<()> {
-    /// ctx.execute(["make", "install"])
-    ///     .cwd("/usr/src/tool")
-    ///     .environment([("PREFIX", "/usr/local")])
-    ///     .creates("/usr/local/bin/tool")
-    ///     .declare()?;
-    /// # Ok(()) }
-    /// ```
-    Execute = execute::execute(argv: TextList) {
-        /// Skip the command if something is at this absolute path.
-        creates: Text,
-        /// Working directory. Default `/`.
-        cwd: Text,
-        /// Environment variables, on top of a minimal environment.
-        environment: TextMap,
-        /// User to run as. Default: the agent's, usually root.
-        user: Text,
-        /// Seconds after which the command is killed. Default 3600.
-        timeout: Integer,
-        /// Exit statuses that mean success. Default 0.
-        returns: IntegerList,
-    }
-}
-
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use std::collections::BTreeSet;
 
     use engine_contract::definition::{PropertyDefinition, TYPES};
 
-    use super::TABLE;
-
     fn line(kind: &str, place: &str, name: &str, value: &str) -> String {
         format!("{kind} {place} {name}: {value}")
     }
 
-    /// What the contract has and this table has not, and the other way round.
+    /// What the contract has and these tables have not, and the other way round.
     #[test]
-    fn the_table_is_the_contracts() {
+    fn the_tables_are_the_contracts() {
         let mut theirs = BTreeSet::new();
         for definition in TYPES {
             let property = |place, property: &PropertyDefinition| {
@@ -545,7 +326,7 @@ mod tests {
             theirs.extend(definition.properties.iter().map(|each| property("property", each)));
         }
         let mut ours = BTreeSet::new();
-        for (name, capability, identity, properties) in TABLE {
+        for (name, capability, identity, properties) in crate::resources::tables() {
             ours.insert(format!("{name} in {capability}"));
             ours.extend(identity.iter().map(|(each, kind)| line(name, "identity", each, kind)));
             ours.extend(properties.iter().map(|(each, kind)| line(name, "property", each, kind)));

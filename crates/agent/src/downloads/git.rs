@@ -1,0 +1,15 @@
+//! The provider of checkouts.
+
+use engine_protocol::{Action, Resource, resource::GitSpec};
+
+use crate::provider::{Check, Context, Error, unsupported};
+
+/// Checks it.
+pub fn check<'r>(
+    resource: &'r Resource,
+    _spec: &'r GitSpec,
+    action: Action,
+    _context: &mut Context<'_>,
+) -> Result<Check<'r>, Error> {
+    Err(unsupported(resource, action))
+}

@@ -1,0 +1,85 @@
+//! Files of the system that a provider keeps whole: drop-in files, for example. They are compared and replaced as
+//! the `file` resource does it, but belong to no grant of paths: the resource that keeps them has been granted.
+
+use engine_protocol::{
+    Action, Change,
+    resource::{Access, Content, FileSpec},
+};
+
+use super::{FileError, file, state};
+use crate::{
+    overlay::Prediction,
+    provider::{Check, Context, Error},
+};
+
+/// A file of the system, which belongs to root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Managed {
+    spec: FileSpec,
+    action: Action,
+}
+
+/// What is different, and what the node would be like afterwards.
+pub type Parts = (Vec<Change>, Vec<Prediction>);
+
+impl Managed {
+    /// A file that shall have this content and these permission bits.
+    pub fn present(path: &str, content: impl Into<Vec<u8>>, mode: u32) -> Self {
+        let access = Access { owner: Some("0".into()), group: Some("0".into()), mode: Some(mode) };
+        let content = Some(Content(content.into()));
+        Self {
+            spec: FileSpec { path: path.to_owned(), content, access, ..FileSpec::default() },
+            action: Action::Create,
+        }
+    }
+
+    /// A file that shall not be there.
+    pub fn absent(path: &str) -> Self {
+        Self { spec: FileSpec { path: path.to_owned(), ..FileSpec::default() }, action: Action::Delete }
+    }
+
+    /// What is different; nothing if it is as it shall be.
+    pub fn compare(&self, context: &mut Context<'_>) -> Result<Option<Parts>, Error> {
+        self.with_own_grants(context, |managed, context| {
+            Ok(match file::check_spec(&managed.spec, managed.action, context)? {
+                Some(Check::Differs(difference)) => Some((difference.changes, difference.predictions)),
+                _ => None,
+            })
+        })
+    }
+
+    /// Makes it as it shall be.
+    pub fn put(&self, context: &mut Context<'_>) -> Result<(), Error> {
+        self.with_own_grants(context, |managed, context| {
+            if let Some(Check::Differs(difference)) =
+                file::check_spec(&managed.spec, managed.action, context)?
+            {
+                (difference.apply)(context)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn with_own_grants<T>(
+        &self,
+        context: &mut Context<'_>,
+        work: impl FnOnce(&Self, &mut Context<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let grants = context.grants.take();
+        let result = work(self, context);
+        context.grants = grants;
+        result
+    }
+}
+
+/// The content of a file of the system, as earlier resources would leave it; `None` if there is none.
+pub fn read(context: &mut Context<'_>, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+    let grants = context.grants.take();
+    let state = state::look(context, path);
+    context.grants = grants;
+    match state? {
+        state::State::File { body, .. } => body.read(path, u64::MAX).map(Some),
+        state::State::Absent | state::State::NoParent(_) => Ok(None),
+        other => Err(state::wrong_kind(path, &other, "file")),
+    }
+}

@@ -1,0 +1,28 @@
+//! The system as a whole.
+
+use crate::{command::CommandError, files::FileError};
+
+pub mod hostname;
+pub mod hosts_entry;
+pub mod kernel_module;
+pub mod limits;
+pub mod locale;
+pub mod reboot;
+pub mod sysctl;
+pub mod timezone;
+
+/// Why a setting of the system could not be checked or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// A file of the system.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A program that the provider needs.
+    #[error("{what}: {source}")]
+    Tool {
+        /// What was tried.
+        what: String,
+        /// What it says.
+        source: CommandError,
+    },
+}

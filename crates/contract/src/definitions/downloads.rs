@@ -1,0 +1,64 @@
+//! What is fetched from elsewhere.
+
+use engine_protocol::Action;
+
+use super::*;
+
+pub(super) static REMOTE_FILE: TypeDefinition = TypeDefinition {
+    name: "remote_file",
+    capability: "downloads",
+    documentation: "A file that the node fetches from a URL. Its path needs a grant of `files`, its URL one of `downloads`.",
+    identity: Some(PATH),
+    actions: FILE_ACTIONS,
+    properties: &[
+        property("source", ValueType::Text, "The URL, `https` or `http`. Needed."),
+        property(
+            "checksum",
+            ValueType::Text,
+            "SHA-256 of the content in hexadecimal digits. Needed for `http`; without it, the server's ETag says whether there is something new.",
+        ),
+        property("headers", ValueType::TextMap, "Headers of the request, such as `Accept`."),
+        OWNER,
+        GROUP,
+        MODE,
+        VERIFY,
+        VERIFY_COMMAND,
+        BACKUP,
+    ],
+    example: concat!(
+        "ctx.remote_file(\"/usr/local/bin/tool\")\n",
+        "    .source(\"https://example.org/tool\")\n",
+        "    .checksum(\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\")\n",
+        "    .mode(\"0755\")\n",
+        "    .declare()?;",
+    ),
+    support: LINUX,
+};
+
+pub(super) static GIT: TypeDefinition = TypeDefinition {
+    name: "git",
+    capability: "downloads",
+    documentation: "A checkout of a git repository. Its path needs a grant of `files` for all below it, its repository one of `downloads`. Needs git on the node.",
+    identity: Some(property("path", ValueType::Text, "Absolute path of the checkout.")),
+    actions: &[Action::Sync, Action::Checkout],
+    properties: &[
+        property(
+            "repository",
+            ValueType::Text,
+            "Where the repository is: `https`, `http`, `ssh`, `git` or `file` URL, or `user@host:path`. Needed.",
+        ),
+        property("revision", ValueType::Text, "Branch, tag or full commit. Default `HEAD`."),
+        property("depth", ValueType::Integer, "How many commits of history are fetched. Default: all."),
+        property("enable_submodules", ValueType::Boolean, "Check out submodules as well. Default false."),
+        property(
+            "user",
+            ValueType::Text,
+            "User that runs git and owns the checkout. Default: the agent's, usually root.",
+        ),
+    ],
+    example: concat!(
+        "ctx.package(\"git\").declare()?;\n",
+        "ctx.git(\"/srv/app\").repository(\"https://example.org/app.git\").revision(\"v1.2\").declare()?;",
+    ),
+    support: LINUX,
+};
