@@ -241,14 +241,11 @@ impl Collector {
     pub fn umask(&mut self, id: ResourceId, text: &str) -> Result<(), ContractError> {
         let mask = lower::octal(text).filter(|mask| *mask <= 0o777);
         let entry = self.open(id)?;
-        match mask {
-            Some(mask) => entry.common.umask = Some(mask),
-            None => {
-                let message =
-                    format!("`{}` is no umask; write octal digits such as `0027`", text.escape_debug());
-                return Err(entry.error(Code::InvalidValue, &message).on("umask"));
-            }
-        }
+        let Some(mask) = mask else {
+            let message = format!("`{}` is no umask; write octal digits such as `0027`", text.escape_debug());
+            return Err(entry.error(Code::InvalidValue, &message).on("umask"));
+        };
+        entry.common.umask = Some(mask);
         Ok(())
     }
 

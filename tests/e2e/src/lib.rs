@@ -1,6 +1,7 @@
 //! Drives the `engine` command against real hosts: what the end-to-end tests share.
 
 mod command;
+pub mod conformance;
 mod site;
 
 pub use command::{Engine, Run, Running};

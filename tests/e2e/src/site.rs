@@ -39,6 +39,24 @@ execute = [["sleep", "*"], ["touch", "*"], ["/srv/work", "**"], ["sh", "/srv/wor
 network = ["**"]
 "#;
 
+/// Everything.
+const ALL_GRANTS: &str = r#"
+packages = ["*"]
+repositories = ["**"]
+files = ["/**"]
+downloads = ["**"]
+services = ["*"]
+units = ["*"]
+schedules = ["*"]
+users = ["*"]
+groups = ["*"]
+sudoers = ["*"]
+system = ["**"]
+storage = ["**"]
+execute = [["**"]]
+network = ["**"]
+"#;
+
 /// The top of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -98,6 +116,26 @@ impl Site {
              [layers.node.attributes.probe]\nresources = '''{resources}'''\n{}",
             repository().join("tests/e2e/cookbooks/probe").display(),
             self.instances()
+        ));
+    }
+
+    /// Boots one host of each of these kinds, `KIND-1`.
+    pub fn up_guests(fleet: &str, guests: &[&str]) -> Self {
+        let hosts: Vec<String> = guests.iter().map(|guest| format!("{guest}-1")).collect();
+        Self::up(fleet, &hosts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// A stack of one instance alone, whose setup declares just these resources, with everything granted.
+    pub fn write_conformance_stack(&self, instance: &str, resources: &Value) {
+        let host = self.host(instance);
+        self.write_stack(&format!(
+            "update_on_setup = false\n\
+             [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\n{ALL_GRANTS}\
+             [layers.node]\nsetup = [\"probe\"]\n\
+             [layers.node.attributes.probe]\nresources = '''{resources}'''\n\
+             [instances.{instance}]\nlayers = [\"node\"]\nhost = \"{instance}\"\naddress = \"{}\"\n",
+            repository().join("tests/e2e/cookbooks/probe").display(),
+            host.address()
         ));
     }
 }

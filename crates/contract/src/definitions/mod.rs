@@ -2,6 +2,8 @@
 //!
 //! Types of one capability stand together; the order here is the order in the WIT files.
 
+#![allow(clippy::wildcard_imports, reason = "the tables use most of what stands here")]
+
 use engine_protocol::Action;
 
 use crate::definition::{Proof, PropertyDefinition, Support, TypeDefinition, ValueType};

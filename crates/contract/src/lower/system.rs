@@ -74,7 +74,7 @@ pub(super) fn locale(declared: &Declared<'_>) -> Lowered<Spec> {
     }
     let variables = declared.pairs("variables");
     for (name, value) in &variables {
-        let known = name == "LANGUAGE" || name.strip_prefix("LC_").is_some_and(|rest| word(rest));
+        let known = name == "LANGUAGE" || name.strip_prefix("LC_").is_some_and(word);
         let language = |text: &str| text.split(':').all(word);
         if !known || !language(value) {
             return Err(invalid("variables", format!("`{}` is not allowed here", name.escape_debug())));
