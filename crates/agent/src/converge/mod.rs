@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
     rc::Rc,
     thread,
     time::{Duration, Instant},
@@ -21,12 +20,17 @@ use crate::{
     command,
     journal::Journal,
     node::Node,
-    overlay::Overlay,
     provider::{self, Check, Context, Error},
     reporter::Reporter,
 };
 
+mod event;
 pub mod guards;
+pub mod owed;
+
+pub use event::Event;
+use event::{Delayed, Entry};
+use owed::Owed;
 
 /// Name of the cookbook of what is built in, which needs no grants.
 const BUILT_IN: &str = "engine";
@@ -45,65 +49,6 @@ const UMASK: u32 = 0o022;
 
 /// Pause between looks at whether to stop while waiting for the next try.
 const SLICE: Duration = Duration::from_millis(100);
-
-struct Entry {
-    resource: Resource,
-    grants: Option<Rc<Grants>>,
-    denied: Option<String>,
-}
-
-struct Pending {
-    target: ResourceId,
-    action: Action,
-    by: ResourceId,
-}
-
-/// One event: its resources so far and what is still to be done at its end.
-pub struct Event {
-    mode: Mode,
-    entries: HashMap<ResourceId, Rc<Entry>>,
-    delayed: Vec<Pending>,
-    overlay: Overlay,
-    journal: Option<Journal>,
-    failed: Option<ResourceId>,
-    changed: bool,
-    /// Something was done for the resource in hand, so it is brought to its end.
-    begun: bool,
-    /// When the try in hand must have ended.
-    deadline: Instant,
-}
-
-impl Event {
-    /// An event that begins. What the events before it predicted still stands in a plan.
-    pub fn new(state_dir: &Path, run: &str, event: &str, mode: Mode, overlay: Overlay) -> Self {
-        Self {
-            mode,
-            entries: HashMap::new(),
-            delayed: Vec::new(),
-            overlay,
-            journal: (mode == Mode::Apply).then(|| Journal::new(state_dir, run, event)),
-            failed: None,
-            changed: false,
-            begun: false,
-            deadline: Instant::now(),
-        }
-    }
-
-    /// What this event and those before it predicted.
-    pub fn into_overlay(self) -> Overlay {
-        self.overlay
-    }
-
-    /// Whether the node may be changed.
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Whether the node was changed since this was last asked.
-    pub fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
-    }
-}
 
 /// What converging works with.
 pub struct Converge<'a> {
@@ -166,6 +111,7 @@ impl Converge<'_> {
             self.event.entries.insert(entry.resource.id, Rc::clone(&entry));
             batch.push(entry);
         }
+        self.read_owed();
         for (index, entry) in batch.iter().enumerate() {
             if (self.stopping)() {
                 return self.stopped(batch.len() - index);
@@ -182,8 +128,17 @@ impl Converge<'_> {
         End::Complete
     }
 
+    /// Reads what earlier runs owe; once an event, since this agent alone writes it meanwhile.
+    fn read_owed(&mut self) {
+        if self.event.owed.is_none() {
+            self.event.owed = Some(Owed::read(&self.node.settings.state_dir));
+        }
+    }
+
     /// Runs the delayed notifications, even if a resource failed before, and closes the event.
     pub fn finish(&mut self) -> End {
+        self.read_owed();
+        self.event.delay_owed();
         let mut next = 0;
         // A delayed notification can cause another, which then runs after all that are known.
         while next < self.event.delayed.len() {
@@ -191,16 +146,13 @@ impl Converge<'_> {
                 return self.stopped_finishing(next);
             }
             self.event.begun = false;
-            let Pending { target, action, by } = self.event.delayed[next];
+            let Delayed { target, action, by } = self.event.delayed[next];
             if let Some(entry) = self.event.entries.get(&target).cloned()
-                && let Err(Halt::Stopped) = self.run(&entry, action, Some(by), 0)
+                && let Err(Halt::Stopped) = self.run(&entry, action, by, 0)
             {
                 return self.stopped_finishing(next);
             }
             next += 1;
-            if let Some(journal) = self.open_journal() {
-                journal.hold(&["notified", &target.0.to_string(), action.name()]);
-            }
         }
         let end = match self.event.failed {
             Some(resource) => End::Failed { resource },
@@ -270,7 +222,7 @@ impl Converge<'_> {
                     Timing::Before => {}
                     Timing::Immediately if known => immediate.push(notification),
                     Timing::Immediately | Timing::Delayed => {
-                        self.delay(notification.target, notification.action, resource.id);
+                        self.event.delay(notification.target, notification.action, Some(resource.id));
                     }
                 }
             }
@@ -281,6 +233,14 @@ impl Converge<'_> {
             immediate.clear();
         }
         let broken = matches!(status, Status::Failed { ignored: false, .. });
+        if matches!(status, Status::Failed { .. }) {
+            self.event.tried.insert((resource.id, action));
+        } else {
+            self.event.settled.insert(resource.id);
+            if let Err(error) = self.pay(resource, action) {
+                status = Status::Failed { error, ignored: resource.common.ignore_failure };
+            }
+        }
         self.reporter.send(&FromAgent::Outcome(Outcome {
             resource: resource.id,
             action,
@@ -293,16 +253,8 @@ impl Converge<'_> {
             self.event.failed.get_or_insert(resource.id);
             return Err(Halt::Failed(resource.id));
         }
-        let mut immediate = immediate.into_iter();
-        while let Some(Notification { target, action, .. }) = immediate.next() {
-            if let Err(halt) = self.notify(*target, *action, resource.id, depth) {
-                if matches!(halt, Halt::Stopped) {
-                    // So that the journal says what was not told.
-                    self.delay(*target, *action, resource.id);
-                    immediate.for_each(|left| self.delay(left.target, left.action, resource.id));
-                }
-                return Err(halt);
-            }
+        for Notification { target, action, .. } in immediate {
+            self.notify(*target, *action, resource.id, depth)?;
         }
         Ok(())
     }
@@ -328,15 +280,31 @@ impl Converge<'_> {
         }
     }
 
-    fn delay(&mut self, target: ResourceId, action: Action, by: ResourceId) {
-        let known = self.event.delayed.iter().any(|known| known.target == target && known.action == action);
-        if !known {
-            self.event.delayed.push(Pending { target, action, by });
-            let name = self.event.entries.get(&target).map(|entry| entry.resource.to_string());
-            if let Some(journal) = &mut self.event.journal {
-                let (target, by) = (target.0.to_string(), by.0.to_string());
-                journal.hold(&["pending", &target, action.name(), &name.unwrap_or_default(), &by]);
+    /// Writes down whom a change will have to tell, before it is made: whatever happens from here on, the next run
+    /// tells them.
+    fn owe(&mut self, resource: &Resource) -> Result<(), String> {
+        let told = resource.common.notifies.iter().filter(|told| told.timing != Timing::Before);
+        let debts: Vec<owed::Debt> = told
+            .filter_map(|told| {
+                let target = self.event.entries.get(&told.target)?;
+                let (target, by) = (owed::key(&target.resource), owed::key(resource));
+                Some(owed::Debt { target, action: told.action, by })
+            })
+            .collect();
+        match &mut self.event.owed {
+            Some(owed) => owed.owe(debts).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Nobody has to tell this resource any more to do this.
+    fn pay(&mut self, resource: &Resource, action: Action) -> Result<(), String> {
+        match &mut self.event.owed {
+            Some(owed) if self.event.mode == Mode::Apply => {
+                let paid = owed.pay(&owed::key(resource), action);
+                paid.map_err(|error| format!("it was done, but {error}"))
             }
+            _ => Ok(()),
         }
     }
 
@@ -472,6 +440,10 @@ impl Converge<'_> {
                     let ignored = resource.common.ignore_failure;
                     return Ok((Status::Failed { error: error.to_string(), ignored }, Vec::new()));
                 }
+            }
+            if let Err(error) = self.owe(resource) {
+                let ignored = resource.common.ignore_failure;
+                return Ok((Status::Failed { error, ignored }, Vec::new()));
             }
             self.start(resource, progress);
             self.event.changed = true;
