@@ -26,6 +26,8 @@ pub struct Node {
     pub accounts: Option<Accounts>,
     /// Directories that were reached without following an untrusted link.
     pub directories: HashMap<(String, String), Rc<OwnedFd>>,
+    /// Why a reboot was requested, if one was since the node booted.
+    pub reboot: Option<String>,
     /// Installed packages, once read.
     pub packages: Option<Installed>,
 }
@@ -33,7 +35,7 @@ pub struct Node {
 impl Node {
     /// A node of which nothing is remembered yet.
     pub fn new(settings: Settings, facts: Facts) -> Self {
-        Self { settings, facts, accounts: None, directories: HashMap::new(), packages: None }
+        Self { settings, facts, accounts: None, directories: HashMap::new(), reboot: None, packages: None }
     }
 
     /// Forgets what a change could have made wrong.

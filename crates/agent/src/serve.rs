@@ -23,6 +23,7 @@ use crate::{
     lock::{Lock, LockError, try_lock},
     node::{Node, Settings},
     reporter::{Frames, Reporter},
+    system::reboot,
 };
 
 /// Time since the agent began.
@@ -72,15 +73,10 @@ pub fn serve(
     let began = Instant::now();
     let signals = Arc::new(Signals::new(Box::new(move || began.elapsed())));
     let messages = listen(input, Arc::clone(&signals));
-    let mut session = Session {
-        node: Node::new(settings, facts),
-        frames,
-        signals,
-        event: None,
-        overlay: Overlay::default(),
-        lock: None,
-        number: 0,
-    };
+    let mut node = Node::new(settings, facts);
+    reboot::recall(&mut node);
+    let mut session =
+        Session { node, frames, signals, event: None, overlay: Overlay::default(), lock: None, number: 0 };
     loop {
         let message = match messages.recv_timeout(Duration::from_secs(1)) {
             Ok(message) => message,
@@ -198,7 +194,14 @@ impl<W: Write> Session<W> {
                 let end = self.converge(|converge| converge.finish())?;
                 self.lock = None;
                 self.overlay = self.event.take().map(Event::into_overlay).unwrap_or_default();
-                self.frames.send(&FromAgent::Finished { end });
+                let reboot = reboot::requested(&self.node);
+                self.frames.send(&FromAgent::Finished { end, reboot });
+            }
+            ToAgent::Reboot => {
+                reboot::requested(&self.node).ok_or("a reboot came that nothing asked for")?;
+                self.frames.send(&FromAgent::Rebooting);
+                self.frames.flush();
+                reboot::carry_out(&mut self.node).map_err(|error| error.to_string())?;
             }
             // The reading thread has seen them already.
             ToAgent::Stop | ToAgent::Ping => {}

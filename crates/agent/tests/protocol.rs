@@ -155,7 +155,7 @@ fn two_hundred_warm_files_cost_little_and_write_nothing() {
     agent.begin(Mode::Apply, collection(resources.clone(), root.path()));
     assert_eq!(agent.applied().1, End::Complete);
     agent.send(&ToAgent::Finish);
-    assert!(matches!(agent.receive(), Some(FromAgent::Finished { end: End::Complete })));
+    assert!(matches!(agent.receive(), Some(FromAgent::Finished { end: End::Complete, .. })));
     let journal = || {
         let entries = fs::read_dir(state.path().join("journal")).unwrap();
         entries.map(|entry| entry.unwrap().metadata().unwrap().modified().unwrap()).collect::<Vec<_>>()

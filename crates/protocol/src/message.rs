@@ -47,6 +47,8 @@ pub enum ToAgent {
     Finish,
     /// End the resource in hand, then stop: no further resource, no delayed notification.
     Stop,
+    /// Reboot, as a resource asked for. Only after [`FromAgent::Finished`] said so.
+    Reboot,
     /// The controller is there. It says so every [`PING_SECONDS`] while the agent works.
     Ping,
 }
@@ -86,7 +88,11 @@ pub enum FromAgent {
     Finished {
         /// How far the agent came.
         end: End,
+        /// Why the node is to be rebooted at the end of the run, if a resource asked for it.
+        reboot: Option<String>,
     },
+    /// The node goes down now. Nothing follows but the end of the connection, or [`FromAgent::Fatal`].
+    Rebooting,
     /// Output of a command that runs, in whole lines; only if the recipe wants it live.
     Output {
         /// Which resource runs it.

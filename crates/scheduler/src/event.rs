@@ -126,6 +126,20 @@ pub enum RunEvent {
         /// How it ended.
         outcome: Outcome,
     },
+    /// An instance goes down because a resource asked for it; the run waits until it is back.
+    Rebooting {
+        /// The instance.
+        instance: Name,
+        /// Why.
+        reason: String,
+    },
+    /// It is back.
+    Rebooted {
+        /// The instance.
+        instance: Name,
+        /// Milliseconds that it was away.
+        duration_ms: u64,
+    },
     /// An instance's status changed.
     StatusChanged {
         /// The instance.

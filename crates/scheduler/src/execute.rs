@@ -19,7 +19,7 @@ use crate::{
     node_run::NodeRun,
     plan::{NodePlan, PlanError, Request, RunPlan, Step, plan},
     ports::{ConnectFailure, Connector, Evaluator, Store, StoreFailure},
-    status,
+    reboot, status,
     stop::StopSignal,
 };
 
@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     /// Instances that the operator asked for by name.
     named: Vec<Name>,
     pub(crate) stop: StopSignal,
-    connector: Arc<dyn Connector>,
+    pub(crate) connector: Arc<dyn Connector>,
     store: Arc<dyn Store>,
     sink: Sink,
     permits: Semaphore,
@@ -269,6 +269,7 @@ async fn run_steps(node: &mut Progress, steps: &[Step], online: &[Name]) -> Resu
         for step in steps {
             connected.step(step, online).await?;
         }
+        reboot::if_requested(connected).await?;
     }
     Ok(())
 }
@@ -370,6 +371,6 @@ impl Shared {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,7 @@ pub mod execute;
 mod node_run;
 pub mod plan;
 pub mod ports;
+mod reboot;
 mod status;
 mod stop;
 pub mod view;

@@ -26,16 +26,18 @@ use crate::{
 
 /// A node that is connected.
 pub(crate) struct NodeRun {
-    shared: Arc<Shared>,
-    instance: Instance,
-    facts: Box<Facts>,
-    sender: Box<dyn AgentSender>,
-    receiver: Box<dyn AgentReceiver>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) instance: Instance,
+    pub(crate) facts: Box<Facts>,
+    pub(crate) sender: Box<dyn AgentSender>,
+    pub(crate) receiver: Box<dyn AgentReceiver>,
     labels: HashMap<ResourceId, ResourceLabel>,
     event: LifecycleEvent,
     stop_sent: bool,
     declared: usize,
     failure: Option<String>,
+    /// Why the node is to be rebooted at the end of the run, if a resource asked for it.
+    pub(crate) reboot: Option<String>,
     /// Whether it was given anything to apply.
     pub(crate) touched: bool,
     /// What was done so far.
@@ -78,6 +80,7 @@ impl NodeRun {
             stop_sent: false,
             declared: 0,
             failure: None,
+            reboot: None,
             touched: false,
             counts: Counts::default(),
         }
@@ -289,17 +292,22 @@ impl NodeRun {
                     self.facts = facts;
                     return Ok(end);
                 }
-                FromAgent::Finished { end } => return Ok(end),
+                FromAgent::Finished { end, reboot } => {
+                    self.reboot = reboot;
+                    return Ok(end);
+                }
                 FromAgent::Output { .. } => {}
                 FromAgent::Fatal { error } => return Err(NodeResult::Failed { error }),
-                FromAgent::Hello { .. } => {
-                    return Err(NodeResult::Failed { error: "the agent said hello twice".to_owned() });
+                FromAgent::Hello { .. } | FromAgent::Rebooting => {
+                    return Err(NodeResult::Failed {
+                        error: "the agent said what makes no sense".to_owned(),
+                    });
                 }
             }
         }
     }
 
-    async fn send(&mut self, message: ToAgent) -> Result<(), NodeResult> {
+    pub(crate) async fn send(&mut self, message: ToAgent) -> Result<(), NodeResult> {
         match self.sender.send(message).await {
             Ok(()) => Ok(()),
             Err(failure) => {

@@ -43,6 +43,8 @@ enum Host {
     StopsInEvaluation,
     /// Its evaluation panics.
     Panics,
+    /// A resource asks for a reboot.
+    Reboots,
 }
 
 #[derive(Default)]
@@ -52,6 +54,8 @@ struct World {
     events: Mutex<Vec<RunEvent>>,
     batches: Mutex<Vec<String>>,
     store_is_full: Mutex<bool>,
+    /// How often a host has booted since it was switched on.
+    boots: Mutex<u32>,
 }
 
 /// A part of the world that implements a port.
@@ -72,7 +76,9 @@ impl Connector for Port {
             Host::Refuses => failure("the host key has changed", false),
             _ => {
                 let (said, heard) = mpsc::unbounded_channel();
-                let facts = Box::new(Facts { hostname: instance.name.to_string(), ..Facts::default() });
+                let boot_id = self.0.boots.lock().unwrap().to_string();
+                let hostname = instance.name.to_string();
+                let facts = Box::new(Facts { hostname, boot_id, ..Facts::default() });
                 let agent = Agent {
                     world: Arc::clone(&self.0),
                     stop: self.1.clone(),
@@ -104,8 +110,19 @@ struct Ear(mpsc::UnboundedReceiver<FromAgent>);
 
 impl AgentSender for Agent {
     fn send(&mut self, message: ToAgent) -> PortFuture<'_, Result<(), SessionFailure>> {
-        let facts = Box::new(Facts::default());
+        let boot_id = self.world.boots.lock().unwrap().to_string();
+        let facts = Box::new(Facts { boot_id, ..Facts::default() });
         let answer = match (message, self.host) {
+            (ToAgent::Finish, Host::Reboots) if *self.world.boots.lock().unwrap() == 0 => {
+                let reboot = Some("new kernel".to_owned());
+                Some(FromAgent::Finished { end: End::Complete, reboot })
+            }
+            (ToAgent::Reboot, _) => {
+                let _ = self.said.send(FromAgent::Rebooting);
+                self.said = mpsc::unbounded_channel().0;
+                *self.world.boots.lock().unwrap() += 1;
+                None
+            }
             (ToAgent::Apply(_), Host::Breaks) => {
                 self.said = mpsc::unbounded_channel().0;
                 None
@@ -122,7 +139,7 @@ impl AgentSender for Agent {
                 };
                 Some(FromAgent::Applied { end, facts })
             }
-            (ToAgent::Finish, _) => Some(FromAgent::Finished { end: End::Complete }),
+            (ToAgent::Finish, _) => Some(FromAgent::Finished { end: End::Complete, reboot: None }),
             _ => None,
         };
         if let Some(answer) = answer {
@@ -410,4 +427,21 @@ fn a_sensitive_command_is_not_named() {
     resource.common.sensitive = true;
     let label = engine_scheduler::event::ResourceLabel::from(&resource);
     assert_eq!(label.name, "execute[sensitive #0]");
+}
+
+#[tokio::test]
+async fn a_node_that_was_rebooted_goes_on_as_another_boot() {
+    let world = World::new(&[("app-1", InstanceStatus::Pending), ("app-2", InstanceStatus::Online)]);
+    let hosts = [("app-1", Host::Reboots)];
+    let summary = world.run(LifecycleEvent::Setup, &["app-1"], &hosts).await.unwrap();
+    assert!(summary.is_success(), "{summary:?}");
+    let events = world.events.lock().unwrap();
+    let position = |wanted: fn(&RunEvent) -> bool| events.iter().position(wanted).unwrap();
+    let down =
+        position(|event| matches!(event, RunEvent::Rebooting { reason, .. } if reason == "new kernel"));
+    let back = position(|event| matches!(event, RunEvent::Rebooted { .. }));
+    let online =
+        position(|event| matches!(event, RunEvent::StatusChanged { to: InstanceStatus::Online, .. }));
+    assert!(down < back && back < online, "{events:?}");
+    assert_eq!(*world.boots.lock().unwrap(), 1);
 }

@@ -17,6 +17,14 @@ pub enum SystemError {
     /// A file of the system.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A request to reboot cannot be kept.
+    #[error("the request to reboot cannot be written to {path}: {source}", path = path.display())]
+    Reboot {
+        /// Where it is kept.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A program that the provider needs.
     #[error("{what}: {source}")]
     Tool {

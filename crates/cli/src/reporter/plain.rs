@@ -80,6 +80,11 @@ impl Plain {
                 let name = visible::line(&resource.name);
                 out.line(instance, ". ", &format!("{name}: {message}"));
             }
+            RunEvent::Rebooting { instance, reason } => out.line(instance, ". reboots: ", reason),
+            RunEvent::Rebooted { instance, duration_ms } => {
+                let seconds = duration_ms / 1000;
+                out.line(instance, &format!("is back after {seconds} s"), "");
+            }
             RunEvent::ResourceFinished { instance, resource, notified_by, outcome, .. } => {
                 if !self.verbose && matches!(outcome.status, Status::UpToDate | Status::Skipped { .. }) {
                     return;
