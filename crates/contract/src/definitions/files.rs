@@ -164,6 +164,9 @@ pub(super) static LINE_IN_FILE: TypeDefinition = TypeDefinition {
             ValueType::Text,
             "A regular expression: a new line goes before the first line that matches.",
         ),
+        VERIFY,
+        VERIFY_COMMAND,
+        BACKUP,
     ],
     example: concat!(
         "ctx.line_in_file(\"no root login\")\n",
@@ -186,6 +189,11 @@ pub(super) static BLOCK_IN_FILE: TypeDefinition = TypeDefinition {
         property("content", ValueType::Text, "The lines. Needed for `create`."),
         property("comment", ValueType::Text, "What begins a comment in the file. Default `#`."),
         property(
+            "comment_end",
+            ValueType::Text,
+            "What ends a comment in the file, such as `-->`. Default: the end of the line.",
+        ),
+        property(
             "after",
             ValueType::Text,
             "A regular expression: a new block goes after the last line that matches. Default: to the end.",
@@ -195,6 +203,9 @@ pub(super) static BLOCK_IN_FILE: TypeDefinition = TypeDefinition {
             ValueType::Text,
             "A regular expression: a new block goes before the first line that matches.",
         ),
+        VERIFY,
+        VERIFY_COMMAND,
+        BACKUP,
     ],
     example: concat!(
         "ctx.block_in_file(\"bastion\")\n",
@@ -208,7 +219,7 @@ pub(super) static BLOCK_IN_FILE: TypeDefinition = TypeDefinition {
 pub(super) static INI_SETTING: TypeDefinition = TypeDefinition {
     name: "ini_setting",
     capability: "files",
-    documentation: "A setting in a file of sections, keys and values. The file and the section are made if they are missing; the rest is kept byte by byte.",
+    documentation: "A setting in a file of sections, keys and values. The file and the section are made if they are missing; the rest is kept byte by byte. All that follows the separator is the value, a comment on the same line included.",
     identity: Some(property("name", ValueType::Text, "What it is for, for people.")),
     actions: &[Action::Create, Action::Delete],
     properties: &[
@@ -225,6 +236,9 @@ pub(super) static INI_SETTING: TypeDefinition = TypeDefinition {
             ValueType::Text,
             "What stands between key and value of a new line. Default ` = `.",
         ),
+        VERIFY,
+        VERIFY_COMMAND,
+        BACKUP,
     ],
     example: concat!(
         "ctx.ini_setting(\"memory of php\")\n",
@@ -240,7 +254,7 @@ pub(super) static INI_SETTING: TypeDefinition = TypeDefinition {
 pub(super) static ARCHIVE: TypeDefinition = TypeDefinition {
     name: "archive",
     capability: "files",
-    documentation: "An archive on the node that is unpacked: tar, plain or with gzip, xz or zstd, and zip. Nothing is written outside of the directory, whatever the archive says; what differs from the archive is replaced, what else is there is left alone.",
+    documentation: "An archive on the node that is unpacked: tar, plain or with gzip, xz or zstd, and zip. Nothing is written outside of the directory, whatever the archive says; what differs from the archive is replaced, what else is there is left alone. Permission bits are the archive's, without setuid, setgid and sticky bits and what `umask` takes away; owners, links that lead outside and devices are not taken from it.",
     identity: Some(property("path", ValueType::Text, "Absolute path of the directory to unpack into.")),
     actions: &[Action::Extract],
     properties: &[

@@ -51,7 +51,7 @@ const VERIFY_COMMAND: PropertyDefinition = property(
 const BACKUP: PropertyDefinition = property(
     "backup",
     ValueType::Integer,
-    "How many replaced versions are kept below `/var/lib/engine/backup`. Default 0.",
+    "How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.",
 );
 const CREATES: PropertyDefinition =
     property("creates", ValueType::Text, "Skip it if something is at this absolute path.");

@@ -154,7 +154,15 @@ pub(super) fn line_in_file(declared: &Declared<'_>) -> Lowered<Spec> {
         (None, Some(_)) if !declared.does(&[Action::Create]) => String::new(),
         _ => return Err(missing("line", "say which line")),
     };
-    Ok(Spec::LineInFile(LineInFileSpec { path: declared.needed_path("path")?, line, pattern, after, before }))
+    Ok(Spec::LineInFile(LineInFileSpec {
+        path: declared.needed_path("path")?,
+        line,
+        pattern,
+        after,
+        before,
+        verify: verify(declared)?,
+        backup: backup(declared)?,
+    }))
 }
 
 pub(super) fn block_in_file(declared: &Declared<'_>) -> Lowered<Spec> {
@@ -168,8 +176,11 @@ pub(super) fn block_in_file(declared: &Declared<'_>) -> Lowered<Spec> {
         path: declared.needed_path("path")?,
         content,
         comment: declared.line("comment")?.unwrap_or_else(|| "#".to_owned()),
+        comment_end: declared.line("comment_end")?.unwrap_or_default(),
         after,
         before,
+        verify: verify(declared)?,
+        backup: backup(declared)?,
     }))
 }
 
@@ -192,8 +203,15 @@ pub(super) fn ini_setting(declared: &Declared<'_>) -> Lowered<Spec> {
         None if declared.does(&[Action::Create]) => return Err(missing("value", "say which value")),
         None => String::new(),
     };
-    let path = declared.needed_path("path")?;
-    Ok(Spec::IniSetting(IniSettingSpec { path, section, key, value, separator }))
+    Ok(Spec::IniSetting(IniSettingSpec {
+        path: declared.needed_path("path")?,
+        section,
+        key,
+        value,
+        separator,
+        verify: verify(declared)?,
+        backup: backup(declared)?,
+    }))
 }
 
 pub(super) fn archive(declared: &Declared<'_>) -> Lowered<Spec> {

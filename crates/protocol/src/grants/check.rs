@@ -4,7 +4,7 @@ use super::{
     Grants,
     pattern::{argv_matches, glob, is_normal, is_plain_repository, is_plain_url, path_matches},
 };
-use crate::resource::{Guard, ProcessSpec, Spec, UserSpec};
+use crate::resource::{Guard, ProcessSpec, Spec, UserSpec, Verify};
 
 /// A capability and the argument that it was not granted for.
 type Refused = (&'static str, String);
@@ -27,10 +27,7 @@ impl Grants {
                 let mut urls = places.into_iter().flatten().chain(keys);
                 urls.try_for_each(|url| self.check_url("repositories", url))
             }
-            Spec::File(file) => {
-                self.check_path(&file.path)?;
-                self.check_verify(&file.verify.argv)
-            }
+            Spec::File(file) => self.check_verified(&file.path, &file.verify),
             Spec::Directory(directory) => self.check_path(&directory.path),
             Spec::RemoteDirectory(directory) => {
                 self.check_path(&directory.path)?;
@@ -41,17 +38,16 @@ impl Grants {
                 paths.try_for_each(|path| self.check_path(&path))
             }
             Spec::Link(link) => self.check_path(&link.path),
-            Spec::LineInFile(line) => self.check_path(&line.path),
-            Spec::BlockInFile(block) => self.check_path(&block.path),
-            Spec::IniSetting(setting) => self.check_path(&setting.path),
+            Spec::LineInFile(line) => self.check_verified(&line.path, &line.verify),
+            Spec::BlockInFile(block) => self.check_verified(&block.path, &block.verify),
+            Spec::IniSetting(setting) => self.check_verified(&setting.path, &setting.verify),
             Spec::Archive(archive) => {
                 self.check_path(&archive.source)?;
                 self.check_tree(&archive.path)
             }
             Spec::RemoteFile(file) => {
-                self.check_path(&file.path)?;
                 self.check_url("downloads", &file.source)?;
-                self.check_verify(&file.verify.argv)
+                self.check_verified(&file.path, &file.verify)
             }
             Spec::Git(git) => {
                 if !is_plain_repository(&git.repository) {
@@ -154,8 +150,10 @@ impl Grants {
         self.check_argv(argv)
     }
 
-    fn check_verify(&self, argv: &[String]) -> Result<(), Refused> {
-        if argv.is_empty() { Ok(()) } else { self.check_argv(argv) }
+    /// A file and the command that its content must pass.
+    fn check_verified(&self, path: &str, verify: &Verify) -> Result<(), Refused> {
+        self.check_path(path)?;
+        if verify.argv.is_empty() { Ok(()) } else { self.check_argv(&verify.argv) }
     }
 
     pub(super) fn check_argv(&self, argv: &[String]) -> Result<(), Refused> {

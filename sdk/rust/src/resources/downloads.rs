@@ -40,7 +40,7 @@ resources! {
         /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
         /// stands for the file with the new content. Needs a grant of `execute`.
         verify_command: TextList,
-        /// How many replaced versions are kept below `/var/lib/engine/backup`. Default 0.
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
         backup: Integer,
     }
 

@@ -33,7 +33,7 @@ resources! {
         /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
         /// stands for the file with the new content. Needs a grant of `execute`.
         verify_command: TextList,
-        /// How many replaced versions are kept below `/var/lib/engine/backup`. Default 0.
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
         backup: Integer,
     }
 
@@ -71,7 +71,7 @@ resources! {
         /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
         /// stands for the file with the new content. Needs a grant of `execute`.
         verify_command: TextList,
-        /// How many replaced versions are kept below `/var/lib/engine/backup`. Default 0.
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
         backup: Integer,
     }
 
@@ -102,7 +102,7 @@ resources! {
         /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
         /// stands for the file with the new content. Needs a grant of `execute`.
         verify_command: TextList,
-        /// How many replaced versions are kept below `/var/lib/engine/backup`. Default 0.
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
         backup: Integer,
     }
 
@@ -195,6 +195,14 @@ resources! {
         after: Text,
         /// A regular expression: a new line goes before the first line that matches.
         before: Text,
+        /// A format that new content must be well-formed in: `json`, `yaml`, `toml`, `ini` or `systemd`. The
+        /// file is left as it is otherwise.
+        verify: Text,
+        /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
+        /// stands for the file with the new content. Needs a grant of `execute`.
+        verify_command: TextList,
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
+        backup: Integer,
     }
 
     /// Lines between two marks in a file that others own. The file must be there; the rest of it is kept byte
@@ -218,14 +226,25 @@ resources! {
         content: Text,
         /// What begins a comment in the file. Default `#`.
         comment: Text,
+        /// What ends a comment in the file, such as `-->`. Default: the end of the line.
+        comment_end: Text,
         /// A regular expression: a new block goes after the last line that matches. Default: to the end.
         after: Text,
         /// A regular expression: a new block goes before the first line that matches.
         before: Text,
+        /// A format that new content must be well-formed in: `json`, `yaml`, `toml`, `ini` or `systemd`. The
+        /// file is left as it is otherwise.
+        verify: Text,
+        /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
+        /// stands for the file with the new content. Needs a grant of `execute`.
+        verify_command: TextList,
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
+        backup: Integer,
     }
 
     /// A setting in a file of sections, keys and values. The file and the section are made if they are
-    /// missing; the rest is kept byte by byte.
+    /// missing; the rest is kept byte by byte. All that follows the separator is the value, a comment on the
+    /// same line included.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
     ///
@@ -251,11 +270,21 @@ resources! {
         value: Text,
         /// What stands between key and value of a new line. Default ` = `.
         separator: Text,
+        /// A format that new content must be well-formed in: `json`, `yaml`, `toml`, `ini` or `systemd`. The
+        /// file is left as it is otherwise.
+        verify: Text,
+        /// A command (program and arguments) that must succeed before new content is put in place; `{path}`
+        /// stands for the file with the new content. Needs a grant of `execute`.
+        verify_command: TextList,
+        /// How many replaced or deleted versions are kept below `/var/lib/engine/backup`. Default 0.
+        backup: Integer,
     }
 
     /// An archive on the node that is unpacked: tar, plain or with gzip, xz or zstd, and zip. Nothing is
     /// written outside of the directory, whatever the archive says; what differs from the archive is
-    /// replaced, what else is there is left alone.
+    /// replaced, what else is there is left alone. Permission bits are the archive's, without setuid, setgid
+    /// and sticky bits and what `umask` takes away; owners, links that lead outside and devices are not taken
+    /// from it.
     ///
     /// Actions: [`Extract`](Action::Extract) (the default).
     ///

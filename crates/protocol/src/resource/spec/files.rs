@@ -127,6 +127,10 @@ pub struct LineInFileSpec {
     pub after: Option<String>,
     /// A regular expression; a new line is put before the first line that matches it.
     pub before: Option<String>,
+    /// What new content must pass before it is put in place.
+    pub verify: Verify,
+    /// How many replaced versions are kept.
+    pub backup: u32,
 }
 
 /// Lines between two marks in a file that others own.
@@ -140,10 +144,16 @@ pub struct BlockInFileSpec {
     pub content: String,
     /// What begins a comment in the file, for the marks.
     pub comment: String,
+    /// What ends a comment, for the marks; empty for the end of the line.
+    pub comment_end: String,
     /// A regular expression; a new block is put after the last line that matches it.
     pub after: Option<String>,
     /// A regular expression; a new block is put before the first line that matches it.
     pub before: Option<String>,
+    /// What new content must pass before it is put in place.
+    pub verify: Verify,
+    /// How many replaced versions are kept.
+    pub backup: u32,
 }
 
 /// A setting in a file of sections, keys and values.
@@ -159,6 +169,10 @@ pub struct IniSettingSpec {
     pub value: String,
     /// What stands between key and value of a new line.
     pub separator: String,
+    /// What new content must pass before it is put in place.
+    pub verify: Verify,
+    /// How many replaced versions are kept.
+    pub backup: u32,
 }
 
 /// An archive that is unpacked.

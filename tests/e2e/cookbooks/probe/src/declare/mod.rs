@@ -225,6 +225,15 @@ pub(crate) fn declare(ctx: &Context, mut wanted: Wanted) -> Result<()> {
             if let Some(value) = wanted.text("before")? {
                 builder = builder.before(value);
             }
+            if let Some(value) = wanted.text("verify")? {
+                builder = builder.verify(value);
+            }
+            if let Some(value) = wanted.text_list("verify_command")? {
+                builder = builder.verify_command(value);
+            }
+            if let Some(value) = wanted.integer("backup")? {
+                builder = builder.backup(value);
+            }
             common!(builder, general).declare()?;
         }
         "block_in_file" => {
@@ -238,11 +247,23 @@ pub(crate) fn declare(ctx: &Context, mut wanted: Wanted) -> Result<()> {
             if let Some(value) = wanted.text("comment")? {
                 builder = builder.comment(value);
             }
+            if let Some(value) = wanted.text("comment_end")? {
+                builder = builder.comment_end(value);
+            }
             if let Some(value) = wanted.text("after")? {
                 builder = builder.after(value);
             }
             if let Some(value) = wanted.text("before")? {
                 builder = builder.before(value);
+            }
+            if let Some(value) = wanted.text("verify")? {
+                builder = builder.verify(value);
+            }
+            if let Some(value) = wanted.text_list("verify_command")? {
+                builder = builder.verify_command(value);
+            }
+            if let Some(value) = wanted.integer("backup")? {
+                builder = builder.backup(value);
             }
             common!(builder, general).declare()?;
         }
@@ -262,6 +283,15 @@ pub(crate) fn declare(ctx: &Context, mut wanted: Wanted) -> Result<()> {
             }
             if let Some(value) = wanted.text("separator")? {
                 builder = builder.separator(value);
+            }
+            if let Some(value) = wanted.text("verify")? {
+                builder = builder.verify(value);
+            }
+            if let Some(value) = wanted.text_list("verify_command")? {
+                builder = builder.verify_command(value);
+            }
+            if let Some(value) = wanted.integer("backup")? {
+                builder = builder.backup(value);
             }
             common!(builder, general).declare()?;
         }
