@@ -8,7 +8,7 @@ use crate::definition::{TYPES, TypeDefinition, ValueType};
 pub(super) fn probe() -> Vec<(String, String)> {
     let mut text = String::from(
         "//! Declares any resource from JSON. Written from the engine's resource definitions; its tests say how to \
-         write it\n//! anew.\n\nuse engine_sdk::prelude::*;\n\nuse crate::value::{Common, Wanted, common};\n\n\
+         write it\n//! anew.\n\nuse engine_sdk::prelude::*;\n\nuse crate::value::{Common, Wanted};\n\n\
          /// Declares one resource.\npub(crate) fn declare(ctx: &Context, mut wanted: Wanted) -> Result<()> {\n\
          \x20   let general = Common::take(ctx, &mut wanted)?;\n    match wanted.resource.as_str() {\n",
     );

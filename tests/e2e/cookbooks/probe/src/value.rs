@@ -152,7 +152,6 @@ macro_rules! common {
         builder
     }};
 }
-pub(crate) use common;
 
 fn action(name: &str) -> Result<Action> {
     Action::parse(name).ok_or_else(|| bad(format!("there is no action `{name}`")))

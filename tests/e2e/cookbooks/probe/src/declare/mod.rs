@@ -3,7 +3,7 @@
 
 use engine_sdk::prelude::*;
 
-use crate::value::{Common, Wanted, common};
+use crate::value::{Common, Wanted};
 
 /// Declares one resource.
 pub(crate) fn declare(ctx: &Context, mut wanted: Wanted) -> Result<()> {
