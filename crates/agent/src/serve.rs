@@ -19,7 +19,7 @@ use engine_protocol::{
 use crate::overlay::Overlay;
 use crate::{
     converge::{Converge, Event},
-    facts,
+    facts::Sources,
     lock::{Lock, LockError, try_lock},
     node::{Node, Settings},
     reporter::{Frames, Reporter},
@@ -64,7 +64,7 @@ pub fn serve(
     output: impl Write,
 ) -> Result<(), String> {
     let mut frames = Frames::new(output);
-    let facts = facts::collect();
+    let facts = Sources::of(&settings.state_dir).collect();
     frames.send(&FromAgent::Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         facts: Box::new(facts.clone()),
@@ -220,7 +220,7 @@ impl<W: Write> Session<W> {
             Err(error) => return Err(error.to_string()),
         };
         if self.event.as_mut().is_some_and(Event::take_changed) {
-            self.node.facts = facts::collect();
+            self.node.facts = Sources::of(&self.node.settings.state_dir).collect();
         }
         self.frames.send(&FromAgent::Applied { end, facts: Box::new(self.node.facts.clone()) });
         Ok(())

@@ -88,7 +88,7 @@ pub fn addresses(facts: &Facts) -> Vec<String> {
         .interfaces
         .iter()
         .filter(|interface| interface.name != "lo")
-        .flat_map(|interface| interface.addresses.iter().cloned())
+        .flat_map(|interface| interface.addresses.iter().map(|own| own.address.clone()))
         .collect()
 }
 
