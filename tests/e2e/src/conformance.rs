@@ -41,7 +41,7 @@ pub struct Case {
     /// The resources that the second run changes.
     #[serde(default)]
     pub again: Vec<String>,
-    /// `exact`, or `unknown` where the plan cannot know all.
+    /// `exact`; `unknown` where the plan cannot know all; `wrong` where it cannot foresee a failure.
     #[serde(default)]
     pub plan: PlanKind,
     /// What the error of the run says, if it fails.
@@ -60,6 +60,8 @@ pub enum PlanKind {
     Exact,
     /// Not all; what it says is true all the same.
     Unknown,
+    /// It could not foresee the failure.
+    Wrong,
 }
 
 /// What happened to one action of one resource, as far as it must be the same in plan and run.
@@ -162,9 +164,16 @@ impl Case {
 
     /// The plan predicted exactly what happened, or said that it did not know.
     fn compare(&self, planned: &[Happened], happened: &[Happened], plan: &Run) {
-        if self.plan == PlanKind::Exact {
-            assert_eq!(planned, happened, "{}: the plan was another\n{}", self.name, plan.output);
-            return;
+        match self.plan {
+            PlanKind::Exact => {
+                assert_eq!(planned, happened, "{}: the plan was another\n{}", self.name, plan.output);
+                return;
+            }
+            PlanKind::Wrong => {
+                assert!(self.fails.is_some(), "{}: only a failure cannot be foreseen", self.name);
+                return;
+            }
+            PlanKind::Unknown => {}
         }
         let unknown = planned.iter().filter(|planned| planned.status == "unknown").count();
         assert!(unknown > 0, "{}: the plan knew all: say so in the case\n{}", self.name, plan.output);

@@ -7,7 +7,8 @@ use engine_e2e_tests::{Site, conformance};
 use engine_protocol::Action;
 
 /// Types whose actions are proven elsewhere, and where.
-const ELSEWHERE: &[(&str, &str)] = &[];
+const ELSEWHERE: &[(&str, &str)] =
+    &[("reboot", "notifications::a_reboot_that_a_resource_asks_for_is_part_of_the_run")];
 
 /// Actions that no case here can apply, and why.
 const NOT_APPLIED: &[(&str, &str, &str)] = &[];
@@ -24,6 +25,7 @@ macro_rules! domains {
 }
 
 domains! {
+    commands,
     files,
 }
 

@@ -1,0 +1,103 @@
+//! Notifications that a run broke off before: given by the next one, once. And a run that outlives a reboot.
+#![cfg(feature = "real-hosts")]
+
+use engine_e2e_tests::{Site, eventually, switch_on};
+use engine_test_hosts::Host;
+use serde_json::{Value, json};
+
+/// A file that notifies a command which writes a line, something slow, and a file after it.
+fn slow() -> Value {
+    json!([
+        {"resource": "execute", "names": ["sh", "-c", "echo told >> /srv/log"], "action": ["nothing"]},
+        {"resource": "file", "name": "/srv/first", "content": "x",
+         "notifies": [["run", "execute[sh -c echo told >> /srv/log]", "delayed"]]},
+        {"resource": "execute", "names": ["sleep", "30"], "creates": "/srv/slept"},
+        {"resource": "file", "name": "/srv/last", "content": "x"},
+    ])
+}
+
+fn told(host: &Host) -> usize {
+    let lines = host.check_exec(["sh", "-c", "cat /srv/log 2>/dev/null || true"]).unwrap();
+    lines.lines().count()
+}
+
+fn sleeps(host: &Host) -> bool {
+    host.exec(["pgrep", "-x", "sleep"]).is_ok_and(|output| output.status.success())
+}
+
+/// Breaks a run off while it sleeps, and looks at the two runs that follow.
+fn broken(fleet: &str, exits: &[i32], breaks: impl FnOnce(&Host, &engine_e2e_tests::Running)) {
+    let site = Site::up(fleet, &["node-1"]);
+    let host = site.host("node-1");
+    site.write_conformance_stack("node-1", &slow());
+    let run = site.engine.start(&["run", "setup", "--json"]);
+    eventually("it sleeps", || sleeps(host));
+    breaks(host, &run);
+    let run = run.wait();
+    assert!(exits.contains(&run.code), "{} {}{}", run.code, run.output, run.errors);
+    assert_eq!(told(host), 0, "the run was not broken off");
+
+    // A plan says what is owed.
+    host.check_exec(["touch", "/srv/slept"]).unwrap();
+    let plan = site.engine.json(&["plan", "setup"]).exits(0);
+    assert_eq!(plan.count("node-1", "changed"), 2, "{}", plan.output);
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!(run.count("node-1", "changed"), 2, "{}", run.output);
+    assert_eq!(told(host), 1);
+    let again = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!((again.count("node-1", "changed"), told(host)), (0, 1), "{}", again.output);
+}
+
+#[test]
+fn an_agent_that_is_killed_between_two_resources() {
+    broken("n-agent", &[1], |host, _| {
+        host.check_exec(["pkill", "-KILL", "-f", "engine/agent"]).unwrap();
+    });
+}
+
+#[test]
+fn a_controller_that_is_killed() {
+    broken("n-control", &[-1, 137], |host, run| {
+        run.signal("KILL");
+        eventually("the agent has noticed", || host.exec(["pkill", "-x", "sleep"]).is_ok() && !sleeps(host));
+        eventually("the agent has gone", || {
+            !host.exec(["pgrep", "-f", "engine/agent"]).is_ok_and(|output| output.status.success())
+        });
+    });
+}
+
+#[test]
+fn a_host_without_power_in_the_middle() {
+    broken("n-power", &[1], |host, _| {
+        host.kill().unwrap();
+        switch_on(host);
+    });
+}
+
+#[test]
+fn a_reboot_that_a_resource_asks_for_is_part_of_the_run() {
+    let site = Site::up("n-reboot", &["node-1"]);
+    let host = site.host("node-1");
+    site.write_conformance_stack(
+        "node-1",
+        &json!([
+            {"resource": "reboot", "name": "new kernel", "reason": "the kernel was updated"},
+            {"resource": "file", "name": "/srv/kernel", "content": "new",
+             "notifies": [["request_reboot", "reboot[new kernel]", "immediately"]]},
+            {"resource": "file", "name": "/srv/last", "content": "x"},
+        ]),
+    );
+    let before = host.init_pid().expect("it runs");
+    let plan = site.engine.json(&["plan", "setup"]).exits(0);
+    assert_eq!(plan.count("node-1", "changed"), 3, "{}", plan.output);
+
+    let run = site.engine.start(&["run", "setup", "--json"]);
+    host.wait_reboot(before).expect("it reboots");
+    let run = run.wait().exits(0);
+    assert_eq!(run.count("node-1", "changed"), 3, "{}", run.output);
+    for wanted in ["rebooting", "rebooted"] {
+        assert!(run.events.iter().any(|event| event["type"] == wanted), "{wanted}: {}", run.output);
+    }
+    let again = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!(again.count("node-1", "changed"), 0, "{}", again.output);
+}
