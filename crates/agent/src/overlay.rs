@@ -46,7 +46,8 @@ pub struct Overlay {
     opaque: Option<String>,
     new_files: HashSet<String>,
     created: HashSet<String>,
-    mounted: HashMap<String, bool>,
+    /// With the resource that would do it.
+    mounted: HashMap<String, (bool, String)>,
     values: HashMap<String, Option<String>>,
 }
 
@@ -75,7 +76,7 @@ impl Overlay {
                     self.created.insert(path);
                 }
                 Prediction::Mounted(path, mounted) => {
-                    self.mounted.insert(path, mounted);
+                    self.mounted.insert(path, (mounted, resource.to_owned()));
                 }
                 Prediction::Value(key, value) => {
                     self.values.insert(key, value);
@@ -141,7 +142,21 @@ impl Overlay {
 
     /// Whether a mount point would have something mounted; `None` if no resource changes that.
     pub fn mounted(&self, path: &str) -> Option<bool> {
-        self.mounted.get(path).copied()
+        self.mounted.get(path).map(|(mounted, _)| *mounted)
+    }
+
+    /// The resource that would mount something over a path, or take it away: then nobody knows what is there.
+    pub fn mounted_over(&self, path: &str) -> Option<&str> {
+        let covers = |mount_point: &str| {
+            path == mount_point || path.strip_prefix(mount_point).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let fresh = |mount_point: &str| {
+            matches!(self.paths.get(mount_point), Some(State::Directory { fresh: true, .. }))
+        };
+        self.mounted
+            .iter()
+            .find(|(mount_point, (mounted, _))| covers(mount_point) && !(*mounted && fresh(mount_point)))
+            .map(|(_, (_, resource))| resource.as_str())
     }
 
     /// The predicted value of a key; `None` if no resource changes it, `Some(None)` if it would be gone.

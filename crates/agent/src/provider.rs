@@ -155,6 +155,11 @@ pub fn check<'r>(
     action: Action,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
+    if context.mode == Mode::Plan
+        && let Some(because) = path_of(&resource.spec).and_then(|path| context.overlay.mounted_over(path))
+    {
+        return Ok(Check::Unknown(because.to_owned()));
+    }
     match &resource.spec {
         Spec::File(spec) => file::check(resource, spec, action, context),
         Spec::Directory(spec) => directory::check(resource, spec, action, context),
@@ -192,6 +197,24 @@ pub fn check<'r>(
         Spec::Volume(spec) => storage::volume::check(resource, spec, action, context),
         Spec::Script(spec) => execute::script::check(resource, spec, action, context),
         Spec::WaitFor(spec) => network::wait_for::check(resource, spec, action, context),
+    }
+}
+
+/// The path that a resource manages, if it is about one.
+fn path_of(spec: &Spec) -> Option<&str> {
+    match spec {
+        Spec::File(spec) => Some(&spec.path),
+        Spec::Directory(spec) => Some(&spec.path),
+        Spec::RemoteDirectory(spec) => Some(&spec.path),
+        Spec::Link(spec) => Some(&spec.path),
+        Spec::LineInFile(spec) => Some(&spec.path),
+        Spec::BlockInFile(spec) => Some(&spec.path),
+        Spec::IniSetting(spec) => Some(&spec.path),
+        Spec::Archive(spec) => Some(&spec.path),
+        Spec::RemoteFile(spec) => Some(&spec.path),
+        Spec::Git(spec) => Some(&spec.path),
+        Spec::SwapFile(spec) => Some(&spec.path),
+        _ => None,
     }
 }
 

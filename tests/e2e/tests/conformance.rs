@@ -27,6 +27,7 @@ macro_rules! domains {
 domains! {
     commands,
     files,
+    storage,
 }
 
 /// Boots the hosts that the cases need, and takes each case through them.

@@ -34,28 +34,37 @@ pub fn check<'r>(
     action: Action,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
+    check_spec(spec, action, context)?.ok_or_else(|| unsupported(resource, action))
+}
+
+/// Checks what a directory shall be; nothing if directories have no such action.
+pub(super) fn check_spec<'r>(
+    spec: &'r DirectorySpec,
+    action: Action,
+    context: &mut Context<'_>,
+) -> Result<Option<Check<'r>>, Error> {
     let state = look(context, &spec.path)?;
-    match (action, &state) {
+    Ok(Some(match (action, &state) {
         (Action::Create | Action::CreateIfMissing, State::NoParent(_))
             if !spec.recursive && context.opaque().is_some() =>
         {
-            Ok(Check::Unknown(context.opaque().unwrap_or_default()))
+            Check::Unknown(context.opaque().unwrap_or_default())
         }
         (Action::CreateIfMissing, State::Directory { .. })
-        | (Action::Delete, State::Absent | State::NoParent(_)) => Ok(Check::UpToDate),
+        | (Action::Delete, State::Absent | State::NoParent(_)) => Check::UpToDate,
         (Action::Create, State::Directory { attributes, fresh }) => {
-            check_existing(spec, attributes, *fresh, context)
+            check_existing(spec, attributes, *fresh, context)?
         }
-        (Action::Create | Action::CreateIfMissing, State::Absent) => check_new(spec, None, context),
+        (Action::Create | Action::CreateIfMissing, State::Absent) => check_new(spec, None, context)?,
         (Action::Create | Action::CreateIfMissing, State::NoParent(missing)) if spec.recursive => {
-            check_new(spec, Some(missing), context)
+            check_new(spec, Some(missing), context)?
         }
-        (Action::Delete, State::Directory { fresh, .. }) => check_delete(spec, *fresh, context),
+        (Action::Delete, State::Directory { fresh, .. }) => check_delete(spec, *fresh, context)?,
         (Action::Create | Action::CreateIfMissing | Action::Delete, _) => {
-            Err(wrong_kind(&spec.path, &state, "directory").into())
+            return Err(wrong_kind(&spec.path, &state, "directory").into());
         }
-        _ => Err(unsupported(resource, action)),
-    }
+        _ => return Ok(None),
+    }))
 }
 
 fn check_existing<'r>(

@@ -3,10 +3,10 @@
 
 use engine_protocol::{
     Action, Change,
-    resource::{Access, Content, FileSpec},
+    resource::{Access, Content, DirectorySpec, FileSpec},
 };
 
-use super::{FileError, file, state};
+use super::{FileError, directory, file, state};
 use crate::{
     overlay::Prediction,
     provider::{Check, Context, Error},
@@ -70,6 +70,19 @@ impl Managed {
         context.grants = grants;
         result
     }
+}
+
+/// Makes a directory of the system and its missing parents; leaves one that is there alone.
+pub fn directory(context: &mut Context<'_>, path: &str) -> Result<(), Error> {
+    let grants = context.grants.take();
+    let spec = DirectorySpec { path: path.to_owned(), recursive: true, ..DirectorySpec::default() };
+    let made = match directory::check_spec(&spec, Action::Create, context) {
+        Ok(Some(Check::Differs(difference))) => (difference.apply)(context).map(drop),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    context.grants = grants;
+    made
 }
 
 /// The content of a file of the system, as earlier resources would leave it; `None` if there is none.

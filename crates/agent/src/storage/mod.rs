@@ -2,8 +2,11 @@
 
 use crate::{command::CommandError, files::FileError};
 
+pub mod fstab;
 pub mod mount;
+pub mod superblock;
 pub mod swap_file;
+pub mod table;
 pub mod volume;
 
 /// Why storage could not be checked or applied.
@@ -20,4 +23,84 @@ pub enum StorageError {
         /// What it says.
         source: CommandError,
     },
+    /// Something cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Read {
+        /// What.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The mount point is missing.
+    #[error(
+        "`{path}` cannot be a mount point because it is no directory that exists; declare the directory before"
+    )]
+    NoMountPoint {
+        /// The mount point.
+        path: String,
+    },
+    /// Something else is mounted there.
+    #[error("on `{path}` `{found}` is mounted, not `{wanted}`; unmount it first")]
+    Occupied {
+        /// The mount point.
+        path: String,
+        /// What is mounted.
+        found: String,
+        /// What should be.
+        wanted: String,
+    },
+    /// There is no such device.
+    #[error(
+        "the device `{device}` does not exist; is it attached, and is this its name on the node (`lsblk` shows them)?"
+    )]
+    NoDevice {
+        /// The device.
+        device: String,
+    },
+    /// It is something else.
+    #[error("`{device}` is no block device")]
+    NotADevice {
+        /// What was named.
+        device: String,
+    },
+    /// The device holds something else, and it is kept.
+    #[error("`{device}` is not blank: {found}; it is left alone (`wipefs {device}` shows what is on it)")]
+    NotBlank {
+        /// The device.
+        device: String,
+        /// What is on it.
+        found: String,
+    },
+    /// The device is mounted elsewhere.
+    #[error("`{device}` is mounted on `{found}`, not on `{wanted}`; unmount it first")]
+    Elsewhere {
+        /// The device.
+        device: String,
+        /// Where it is mounted.
+        found: String,
+        /// Where it should be.
+        wanted: String,
+    },
+    /// The swap file is something else.
+    #[error("`{path}` is {found}, not a regular file; remove it first")]
+    NotAFile {
+        /// The path.
+        path: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// There is no room for the swap file.
+    #[error("`{path}` cannot be made: there is no room for {size_mib} MiB; nothing is left of it")]
+    Full {
+        /// The path.
+        path: String,
+        /// The size wanted, in MiB.
+        size_mib: u64,
+    },
+}
+
+/// Names the program's package in the error if the program is missing.
+pub(crate) fn tool(what: impl Into<String>) -> impl FnOnce(CommandError) -> StorageError {
+    let what = what.into();
+    move |source| StorageError::Tool { what, source }
 }

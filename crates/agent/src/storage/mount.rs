@@ -1,15 +1,200 @@
 //! The provider of mounts.
 
-use engine_protocol::{Action, Resource, resource::MountSpec};
+use std::fs;
 
-use crate::provider::{Check, Context, Error, unsupported};
+use engine_protocol::{Action, Mode, Resource, resource::MountSpec};
 
-/// Checks it.
+use super::{
+    StorageError,
+    fstab::{self, Entry},
+    table::{self, Mounted},
+    tool,
+};
+use crate::{
+    command::Run,
+    files::{managed, state},
+    overlay::Prediction,
+    provider::{Check, Context, Error, done, property, unsupported},
+};
+
+/// Checks a mount.
 pub fn check<'r>(
     resource: &'r Resource,
-    _spec: &'r MountSpec,
+    spec: &'r MountSpec,
     action: Action,
-    _context: &mut Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    Err(unsupported(resource, action))
+    match action {
+        Action::Mount => check_mount(spec, context),
+        Action::Unmount => check_unmount(spec, context),
+        Action::Remount => check_remount(spec, context),
+        Action::Enable => check_fstab(&entry(spec), true, context),
+        Action::Disable => check_fstab(&entry(spec), false, context),
+        _ => Err(unsupported(resource, action)),
+    }
+}
+
+fn options(spec: &MountSpec) -> String {
+    if spec.options.is_empty() { "defaults".to_owned() } else { spec.options.join(",") }
+}
+
+fn entry(spec: &MountSpec) -> Entry {
+    Entry {
+        device: spec.device.clone(),
+        mount_point: spec.mount_point.clone(),
+        filesystem: spec.filesystem.clone(),
+        options: options(spec),
+        dump: spec.dump,
+        pass: spec.pass,
+    }
+}
+
+/// What is mounted at a mount point: the newest of what lies over one another there.
+pub(super) fn mounted_at(mount_point: &str) -> Result<Option<Mounted>, StorageError> {
+    Ok(table::mounts()?.into_iter().rfind(|mounted| mounted.mount_point == mount_point))
+}
+
+/// What a mount point has, or by what comes before would have.
+enum At {
+    Nothing,
+    /// What an earlier resource would mount.
+    Planned,
+    Mounted(Mounted),
+}
+
+fn at(mount_point: &str, context: &Context<'_>) -> Result<At, StorageError> {
+    let planned = if context.mode == Mode::Plan { context.overlay.mounted(mount_point) } else { None };
+    Ok(match planned {
+        Some(true) => At::Planned,
+        Some(false) => At::Nothing,
+        None => mounted_at(mount_point)?.map_or(At::Nothing, At::Mounted),
+    })
+}
+
+/// The device that `UUID=…`, `LABEL=…` or a link below `/dev` stands for.
+pub(super) fn resolve(device: &str) -> String {
+    let by = [("UUID=", "by-uuid"), ("LABEL=", "by-label"), ("PARTUUID=", "by-partuuid")];
+    let path = by.iter().find_map(|(prefix, directory)| {
+        Some(format!("/dev/disk/{directory}/{}", device.strip_prefix(prefix)?))
+    });
+    let path = path.unwrap_or_else(|| device.to_owned());
+    match fs::canonicalize(&path) {
+        Ok(real) if path.starts_with("/dev/") => real.to_string_lossy().into_owned(),
+        _ => device.to_owned(),
+    }
+}
+
+fn check_mount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
+    let mount_point = &spec.mount_point;
+    match at(mount_point, context)? {
+        At::Planned => return Ok(Check::UpToDate),
+        At::Mounted(mounted) => {
+            let same = resolve(&mounted.source) == resolve(&spec.device);
+            let bind = spec.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
+            if same || bind {
+                return Ok(Check::UpToDate);
+            }
+            return Err(StorageError::Occupied {
+                path: mount_point.clone(),
+                found: mounted.source,
+                wanted: spec.device.clone(),
+            }
+            .into());
+        }
+        At::Nothing => {}
+    }
+    let grants = context.grants.take();
+    let there = state::look(context, mount_point);
+    context.grants = grants;
+    if !matches!(there?, state::State::Directory { .. }) {
+        return match context.opaque() {
+            Some(because) => Ok(Check::Unknown(because)),
+            None => Err(StorageError::NoMountPoint { path: mount_point.clone() }.into()),
+        };
+    }
+    let changes = vec![property("mounted", None, Some(spec.device.clone()))];
+    Ok(Check::differs(changes, vec![Prediction::Mounted(mount_point.clone(), true)], move |_| {
+        mount(&spec.device, mount_point, &spec.filesystem, &options(spec))?;
+        Ok(Vec::new())
+    }))
+}
+
+pub(super) fn mount(
+    device: &str,
+    mount_point: &str,
+    filesystem: &str,
+    options: &str,
+) -> Result<(), StorageError> {
+    Run::new(["mount", "-t", filesystem, "-o", options, "--", device, mount_point])
+        .succeed()
+        .map_err(tool(format!("`{device}` cannot be mounted on `{mount_point}`")))?;
+    Ok(())
+}
+
+fn check_unmount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
+    let mount_point = &spec.mount_point;
+    let source = match at(mount_point, context)? {
+        At::Nothing => return Ok(Check::UpToDate),
+        At::Planned => spec.device.clone(),
+        At::Mounted(mounted) => mounted.source,
+    };
+    let changes = vec![property("mounted", Some(source), None)];
+    Ok(Check::differs(changes, vec![Prediction::Mounted(mount_point.clone(), false)], move |_| {
+        Run::new(["umount", "--", mount_point])
+            .succeed()
+            .map_err(tool(format!("`{mount_point}` cannot be unmounted")))?;
+        Ok(Vec::new())
+    }))
+}
+
+fn check_remount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
+    let mount_point = &spec.mount_point;
+    if matches!(at(mount_point, context)?, At::Nothing) {
+        return Ok(Check::Skipped(format!("nothing is mounted on `{mount_point}`")));
+    }
+    Ok(Check::differs(vec![done("mounted again")], Vec::new(), move |_| {
+        let options = format!("remount,{}", options(spec));
+        Run::new(["mount", "-o", &options, "--", mount_point])
+            .succeed()
+            .map_err(tool(format!("`{mount_point}` cannot be mounted again")))?;
+        Ok(Vec::new())
+    }))
+}
+
+/// Looks for the entry in `/etc/fstab`, or for none in its place.
+fn check_fstab<'r>(entry: &Entry, wanted: bool, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
+    let Some((file, old)) = fstab_change(entry, wanted, context)? else { return Ok(Check::UpToDate) };
+    let Some((_, predictions)) = file.compare(context)? else { return Ok(Check::UpToDate) };
+    let changes = vec![property("at boot", old, wanted.then(|| entry.line()))];
+    Ok(Check::differs(changes, predictions, move |context| {
+        put_fstab(&file, context)?;
+        Ok(Vec::new())
+    }))
+}
+
+/// What `/etc/fstab` shall be, and the line there is; nothing if it is so.
+pub(super) fn fstab_change(
+    entry: &Entry,
+    wanted: bool,
+    context: &mut Context<'_>,
+) -> Result<Option<(managed::Managed, Option<String>)>, Error> {
+    let text = managed::read(context, fstab::PATH)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let old = fstab::find(&text, entry);
+    if if wanted { old.as_ref() == Some(entry) } else { old.is_none() } {
+        return Ok(None);
+    }
+    let new = if wanted { fstab::set(&text, entry) } else { fstab::remove(&text, entry) };
+    Ok(Some((managed::Managed::present(fstab::PATH, new, 0o644), old.map(|old| old.line()))))
+}
+
+/// Writes `/etc/fstab`. systemd makes units of it, which it does not look at again by itself.
+pub(super) fn put_fstab(file: &managed::Managed, context: &mut Context<'_>) -> Result<(), Error> {
+    file.put(context)?;
+    if context.node.facts.init_system == "systemd" {
+        Run::new(["systemctl", "daemon-reload"])
+            .succeed()
+            .map_err(tool("systemd cannot read /etc/fstab again"))?;
+    }
+    Ok(())
 }

@@ -1,15 +1,184 @@
 //! The provider of swap files.
 
-use engine_protocol::{Action, Resource, resource::SwapFileSpec};
+use std::os::{fd::OwnedFd, unix::fs::MetadataExt};
 
-use crate::provider::{Check, Context, Error, unsupported};
+use engine_protocol::{Action, Change, Mode, Resource, resource::SwapFileSpec};
+use rustix::{
+    fs::{AtFlags, FallocateFlags, Mode as FileMode, OFlags, fallocate, fsync, openat, unlinkat},
+    io::Errno,
+};
 
-/// Checks it.
+use super::{
+    StorageError,
+    fstab::Entry,
+    mount::{fstab_change, put_fstab},
+    table, tool,
+};
+use crate::{
+    command::Run,
+    files::{self, FileError, state},
+    overlay::Prediction,
+    provider::{Check, Context, Error, property, unsupported},
+};
+
+const MIB: u64 = 1024 * 1024;
+
+/// Checks a swap file.
 pub fn check<'r>(
     resource: &'r Resource,
-    _spec: &'r SwapFileSpec,
+    spec: &'r SwapFileSpec,
     action: Action,
-    _context: &mut Context<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    Err(unsupported(resource, action))
+    let wanted = match action {
+        Action::Create => Some(spec.size_mib),
+        Action::Remove => None,
+        _ => return Err(unsupported(resource, action)),
+    };
+    let size = size(&spec.path, context)?;
+    let used = table::swaps()?.contains(&spec.path);
+    let used = match context.overlay.value(&key(&spec.path)) {
+        Some(planned) if context.mode == Mode::Plan => planned.is_some(),
+        _ => used,
+    };
+    let fstab = fstab_change(&entry(spec), wanted.is_some(), context)?;
+    let mib = |size: u64| format!("{} MiB", size / MIB);
+    let mut changes: Vec<Change> = Vec::new();
+    if size != wanted.map(|mib| mib * MIB) {
+        changes.push(property("size", size.map(mib), wanted.map(|wanted| mib(wanted * MIB))));
+    }
+    let remake = !changes.is_empty();
+    if used != wanted.is_some() {
+        let word = |used: bool| Some(if used { "in use" } else { "not in use" }.to_owned());
+        changes.push(property("swap", word(used), word(wanted.is_some())));
+    }
+    let mut predictions = vec![Prediction::Value(key(&spec.path), wanted.map(|mib| mib.to_string()))];
+    if let Some((file, old)) = &fstab {
+        if let Some((_, parts)) = file.compare(context)? {
+            predictions.extend(parts);
+        }
+        changes.push(property("at boot", old.clone(), wanted.map(|_| entry(spec).line())));
+    }
+    if changes.is_empty() {
+        return Ok(Check::UpToDate);
+    }
+    Ok(Check::differs(changes, predictions, move |context| {
+        let (path, now_used) = (spec.path.as_str(), table::swaps()?.contains(&spec.path));
+        if now_used && remake {
+            Run::new(["swapoff", "--", path])
+                .succeed()
+                .map_err(tool(format!("`{path}` is in use as swap")))?;
+        }
+        if remake {
+            remove(path, context)?;
+        }
+        if let Some(size_mib) = wanted {
+            if remake {
+                make(path, size_mib, context)?;
+            }
+            if remake || !now_used {
+                Run::new(["swapon", "--", path])
+                    .succeed()
+                    .map_err(tool(format!("`{path}` cannot be used as swap")))?;
+            }
+        }
+        if let Some((file, _)) = &fstab {
+            put_fstab(file, context)?;
+        }
+        Ok(Vec::new())
+    }))
+}
+
+fn key(path: &str) -> String {
+    format!("swap:{path}")
+}
+
+fn entry(spec: &SwapFileSpec) -> Entry {
+    Entry {
+        device: spec.path.clone(),
+        mount_point: "none".to_owned(),
+        filesystem: "swap".to_owned(),
+        options: "sw".to_owned(),
+        dump: 0,
+        pass: 0,
+    }
+}
+
+/// The size in bytes of the file that is there, or would be.
+fn size(path: &str, context: &mut Context<'_>) -> Result<Option<u64>, Error> {
+    if context.mode == Mode::Plan
+        && let Some(planned) = context.overlay.value(&key(path))
+    {
+        return Ok(planned.and_then(|mib| mib.parse::<u64>().ok()).map(|mib| mib * MIB));
+    }
+    let grants = context.grants.take();
+    let found = state::look(context, path);
+    context.grants = grants;
+    match found? {
+        state::State::File { body, .. } => Ok(Some(body.size())),
+        state::State::Absent => Ok(None),
+        state::State::NoParent(missing) => Err(FileError::NoParent { path: path.to_owned(), missing }.into()),
+        other => Err(state::wrong_kind(path, &other, "file").into()),
+    }
+}
+
+/// The directory of the file, whose way leads through nobody's links but root's.
+fn directory(path: &str, context: &mut Context<'_>) -> Result<std::rc::Rc<OwnedFd>, Error> {
+    let grants = context.grants.take();
+    let parent = state::parent(context, path);
+    context.grants = grants;
+    Ok(parent?.map_err(|missing| FileError::NoParent { path: path.to_owned(), missing })?)
+}
+
+fn remove(path: &str, context: &mut Context<'_>) -> Result<(), Error> {
+    let directory = directory(path, context)?;
+    match unlinkat(&*directory, files::split(path).1, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(files::failed("delete", path)(errno).into()),
+    }
+}
+
+/// Makes the file with all its blocks, which swapping needs, and what mkswap(8) writes.
+fn make(path: &str, size_mib: u64, context: &mut Context<'_>) -> Result<(), Error> {
+    let directory = directory(path, context)?;
+    let name = files::split(path).1;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(&*directory, name, flags, FileMode::from_raw_mode(0o600))
+        .map_err(files::failed("make", path))?;
+    let filled = fill(&file, size_mib).map_err(|errno| match errno {
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => StorageError::Full { path: path.to_owned(), size_mib },
+        errno => files::failed("fill", path)(errno).into(),
+    });
+    let made = filled.and_then(|()| {
+        Run::new(["mkswap", "--", path]).succeed().map_err(tool(format!("`{path}` cannot become swap")))
+    });
+    if made.is_err() {
+        let _ = unlinkat(&*directory, name, AtFlags::empty());
+    }
+    made?;
+    Ok(())
+}
+
+fn fill(file: &OwnedFd, size_mib: u64) -> Result<(), Errno> {
+    let size = size_mib * MIB;
+    match fallocate(file, FallocateFlags::empty(), 0, size) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+        Err(errno) => return Err(errno),
+        Ok(()) => {
+            let allocated = std::fs::File::from(file.try_clone().map_err(|_| Errno::MFILE)?);
+            // A file system may promise blocks without giving them, which leaves holes.
+            let blocks = allocated.metadata().map_or(0, |metadata| metadata.blocks() * 512);
+            if blocks >= size {
+                return fsync(file);
+            }
+        }
+    }
+    let zeros = vec![0; usize::try_from(MIB).unwrap_or(1)];
+    for index in 0..size_mib {
+        let mut written = 0;
+        while written < zeros.len() {
+            written += rustix::io::pwrite(file, &zeros[written..], index * MIB + written as u64)?;
+        }
+    }
+    fsync(file)
 }
