@@ -67,6 +67,10 @@ impl Site {
     pub fn up(fleet: &str, hosts: &[&str]) -> Self {
         let mut options = Options::new(fleet, hosts.len());
         options.names = hosts.iter().map(ToString::to_string).collect();
+        Self::up_options(options)
+    }
+
+    fn up_options(mut options: Options) -> Self {
         options.tied = true;
         let fleet = Fleet::up(&options).expect("the hosts boot");
         let directory = tempfile::tempdir().expect("there is a directory for temporary files");
@@ -121,8 +125,14 @@ impl Site {
 
     /// Boots one host of each of these kinds, `KIND-1`.
     pub fn up_guests(fleet: &str, guests: &[&str]) -> Self {
-        let hosts: Vec<String> = guests.iter().map(|guest| format!("{guest}-1")).collect();
-        Self::up(fleet, &hosts.iter().map(String::as_str).collect::<Vec<_>>())
+        let mut options = Options::new(fleet, guests.len());
+        for kind in guests {
+            let name = format!("{kind}-1");
+            let guest = kind.parse().unwrap_or_else(|error| panic!("{error}"));
+            options.guests.insert(name.clone(), guest);
+            options.names.push(name);
+        }
+        Self::up_options(options)
     }
 
     /// A stack of one instance alone, whose setup declares just these resources, with everything granted.

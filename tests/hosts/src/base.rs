@@ -1,4 +1,4 @@
-//! The base root every host's overlay stands on: built once, then cached.
+//! The base roots that hosts' overlays stand on, one for each kind of guest: built once, then cached.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -7,26 +7,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::command::{check_programs, check_root, command, run, run_command};
 use crate::error::{IoContext, Result};
+use crate::guest::Guest;
 use crate::packages::Upstream;
 use crate::state::{bases_in_use, hash, lock};
 
-/// Raised whenever the contents of the base root change.
-const VERSION: u32 = 1;
+/// Raised whenever the contents of a base root change.
+const VERSION: u32 = 2;
 
 /// What lies outside of every fleet and outlives it.
 const CACHE: &str = "/var/cache/engine-test-hosts";
 
-const PACKAGES: &[&str] = &[
-    "ca-certificates",
-    "cron",
-    "dbus",
-    "iproute2",
-    "openssh-server",
-    "procps",
-    "sudo",
-    "systemd",
-    "systemd-sysv",
-];
+/// What every kind of guest has; its process 1 comes on top.
+const PACKAGES: &[&str] =
+    &["ca-certificates", "cron", "dbus", "iproute2", "openssh-server", "procps", "sudo"];
 
 /// Units that would take the dpkg lock behind a test's back, or that a container has no use for.
 const MASKED: &[&str] = &[
@@ -54,26 +47,43 @@ PasswordAuthentication no
 MaxStartups 200
 ";
 
+/// The inittab of a sysvinit guest: nobody logs in on a terminal, and a power failure is how this
+/// machine says that the power button was pressed.
+const INITTAB: &str = "\
+# Written by test-hosts.
+id:2:initdefault:
+si::sysinit:/etc/init.d/rcS
+~~:S:wait:/sbin/sulogin --force
+l0:0:wait:/etc/init.d/rc 0
+l1:1:wait:/etc/init.d/rc 1
+l2:2:wait:/etc/init.d/rc 2
+l3:3:wait:/etc/init.d/rc 3
+l4:4:wait:/etc/init.d/rc 4
+l5:5:wait:/etc/init.d/rc 5
+l6:6:wait:/etc/init.d/rc 6
+pf::powerwait:/sbin/shutdown -h -P now
+";
+
 /// Where packages fetched by the fleets of a subnet are kept.
 pub(crate) fn package_store(subnet: u8) -> PathBuf {
     Path::new(CACHE).join(format!("apt-cacher/{subnet}"))
 }
 
-/// Builds the base root unless it is there already, and returns its path. It is built anew each
-/// week.
+/// Builds the base root of a kind of guest unless it is there already, and returns its path. It is
+/// built anew each week.
 ///
 /// Concurrent builders wait for each other; an interrupted build leaves nothing that is
 /// mistaken for a base root.
-pub fn ensure_base() -> Result<PathBuf> {
+pub fn ensure_base(guest: Guest) -> Result<PathBuf> {
     check_root()?;
     check_programs()?;
-    build(&Upstream::of_this_machine()?)
+    build(guest, &Upstream::of_this_machine()?)
 }
 
-pub(crate) fn build(upstream: &Upstream) -> Result<PathBuf> {
+pub(crate) fn build(guest: Guest, upstream: &Upstream) -> Result<PathBuf> {
     let cache = Path::new(CACHE);
     fs::create_dir_all(cache).at("create", cache)?;
-    let root = cache.join(format!("base-{}", key(upstream)));
+    let root = cache.join(format!("base-{}", key(guest, upstream)));
     if root.is_dir() {
         return Ok(root);
     }
@@ -86,8 +96,8 @@ pub(crate) fn build(upstream: &Upstream) -> Result<PathBuf> {
     if building.exists() {
         fs::remove_dir_all(&building).at("remove", &building)?;
     }
-    bootstrap(&building, upstream, &lock)?;
-    furnish(&building, upstream)?;
+    bootstrap(&building, guest, upstream, &lock)?;
+    furnish(&building, guest, upstream)?;
     fs::rename(&building, &root).at("rename", &building)?;
     prune(cache, &root)?;
     Ok(root)
@@ -115,20 +125,22 @@ fn prune(cache: &Path, current: &Path) -> Result<()> {
     Ok(())
 }
 
-fn key(upstream: &Upstream) -> String {
+fn key(guest: Guest, upstream: &Upstream) -> String {
     let week = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() / WEEK.as_secs());
     let inputs = format!(
-        "{:?} {:?} {:?} {:?} {SSHD} {:?}",
-        PACKAGES,
-        MASKED,
-        USERS,
+        "{:?} {MASKED:?} {USERS:?} {:?} {SSHD} {INITTAB} {:?}",
+        packages(guest),
         upstream.direct_lines(),
         upstream.guest_settings()
     );
-    format!("{VERSION}-{}-w{week}-{:016x}", upstream.release, hash(&inputs))
+    format!("{VERSION}-{}-{guest}-w{week}-{:016x}", upstream.release, hash(&inputs))
 }
 
-fn bootstrap(root: &Path, upstream: &Upstream, lock: &File) -> Result<()> {
+fn packages(guest: Guest) -> Vec<&'static str> {
+    PACKAGES.iter().chain(guest.packages()).copied().collect()
+}
+
+fn bootstrap(root: &Path, guest: Guest, upstream: &Upstream, lock: &File) -> Result<()> {
     // Should we be killed, mmdebstrap goes on: with our lock as its standard input it holds off
     // the next builder until it is done.
     let lock = lock.try_clone().at("share", "base.lock")?;
@@ -139,7 +151,7 @@ fn bootstrap(root: &Path, upstream: &Upstream, lock: &File) -> Result<()> {
         // The lists stay, so that a host needs no `apt-get update`.
         .arg("--skip=cleanup/apt/lists")
         .arg("--aptopt=Acquire::Languages \"none\"")
-        .arg(format!("--include={}", PACKAGES.join(",")));
+        .arg(format!("--include={}", packages(guest).join(",")));
     for line in upstream.settings() {
         mmdebstrap.arg(format!("--aptopt={}", line.trim_end_matches(';')));
     }
@@ -148,7 +160,7 @@ fn bootstrap(root: &Path, upstream: &Upstream, lock: &File) -> Result<()> {
     run_command(&mut mmdebstrap).map(drop)
 }
 
-fn furnish(root: &Path, upstream: &Upstream) -> Result<()> {
+fn furnish(root: &Path, guest: Guest, upstream: &Upstream) -> Result<()> {
     let mut apt = vec!["Acquire::Languages \"none\";".to_owned()];
     apt.extend(upstream.guest_settings());
     remove(&root.join("etc/apt/apt.conf.d/99mmdebstrap"))?;
@@ -164,10 +176,15 @@ fn furnish(root: &Path, upstream: &Upstream) -> Result<()> {
             remove(&path)?;
         }
     }
-    for unit in MASKED {
-        let path = root.join("etc/systemd/system").join(unit);
-        remove(&path)?;
-        symlink("/dev/null", &path).at("link", &path)?;
+    match guest {
+        Guest::Systemd => {
+            for unit in MASKED {
+                let path = root.join("etc/systemd/system").join(unit);
+                remove(&path)?;
+                symlink("/dev/null", &path).at("link", &path)?;
+            }
+        }
+        Guest::Sysvinit => put(root, "etc/inittab", INITTAB)?,
     }
     for (name, uid, sudo) in USERS {
         let uid = uid.to_string();

@@ -81,6 +81,14 @@ pub enum Error {
         /// The names there are.
         known: Vec<String>,
     },
+    /// There is no kind of guest of this name.
+    #[error("no kind of guest `{name}`: there are {}", known.join(", "))]
+    UnknownGuest {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
     /// A fleet or host name cannot be used.
     #[error("bad name {0:?}: use 1 to 40 of a-z, 0-9 and -, beginning with a letter")]
     BadName(String),

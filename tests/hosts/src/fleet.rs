@@ -1,6 +1,6 @@
 //! A number of hosts on one network, from up to down.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use crate::base::{build, package_store};
 use crate::cgroup::{Cgroup, Hierarchies};
 use crate::command::{check_programs, check_root};
 use crate::error::{Error, IoContext, Result};
+use crate::guest::Guest;
 use crate::machine::{BOOT, Host, group_name};
 use crate::network::Network;
 use crate::packages::{Cache, Upstream};
@@ -27,6 +28,8 @@ pub struct Options {
     pub count: usize,
     /// The names of the first hosts; the others are called `app-1`, `app-2` and so on.
     pub names: Vec<String>,
+    /// The kinds of the hosts, by name; of the others, [`Guest::Systemd`].
+    pub guests: BTreeMap<String, Guest>,
     /// Where the fleet lives; [`default_dir`] if none is given.
     pub state_dir: Option<PathBuf>,
     /// What the machine ids are made of.
@@ -45,6 +48,7 @@ impl Options {
             name: name.into(),
             count,
             names: Vec::new(),
+            guests: BTreeMap::new(),
             state_dir: None,
             seed: 0,
             subnet: None,
@@ -68,7 +72,14 @@ impl Options {
         while names.len() < self.count {
             names.extend(numbered.by_ref().find(|name| !seen.contains(name)));
         }
-        Ok(names)
+        match self.guests.keys().find(|name| !names.contains(name)) {
+            Some(name) => Err(Error::UnknownHost { name: name.clone(), known: names }),
+            None => Ok(names),
+        }
+    }
+
+    fn guest(&self, name: &str) -> Guest {
+        self.guests.get(name).copied().unwrap_or_default()
     }
 }
 
@@ -107,7 +118,11 @@ impl Fleet {
         check_name(&options.name)?;
         let names = options.host_names()?;
         let upstream = Upstream::of_this_machine()?;
-        let base = build(&upstream)?;
+        let guests: BTreeSet<Guest> = names.iter().map(|name| options.guest(name)).collect();
+        let mut bases = BTreeMap::new();
+        for guest in guests {
+            bases.insert(guest, build(guest, &upstream)?);
+        }
         let dir = options.state_dir.clone().unwrap_or_else(|| default_dir(&options.name));
         let dir = prepare_dir(&dir)?;
 
@@ -124,14 +139,17 @@ impl Fleet {
             let network = Network::new(subnet);
             let hosts = (0u8..)
                 .zip(names)
-                .map(|(index, name)| HostRecord { name, index, address: network.port(index).address })
+                .map(|(index, name)| {
+                    let guest = options.guest(&name);
+                    let address = network.port(index).address;
+                    HostRecord { name, index, address, guest, base: bases[&guest].clone() }
+                })
                 .collect();
             let owner = options.tied.then(Owner::this_process).flatten();
             let record = Record {
                 name: options.name.clone(),
                 subnet,
                 seed: options.seed,
-                base,
                 hosts,
                 owner: owner.clone(),
             };
@@ -328,6 +346,9 @@ mod tests {
         assert!(matches!(names(0, &[]), Err(Error::BadCount(0))));
         assert!(matches!(names(1, &["a", "b"]), Err(Error::BadCount(2))));
         assert!(matches!(names(2, &["a", "a"]), Err(Error::DuplicateName(_))));
+        let mut options = Options::new("t", 1);
+        options.guests.insert("db-1".into(), Guest::Sysvinit);
+        assert!(matches!(options.host_names(), Err(Error::UnknownHost { .. })));
         for name in ["", "-a", "a-", "A", "a/b", "1a", "packages"] {
             assert!(matches!(names(1, &[name]), Err(Error::BadName(_))), "{name}");
         }

@@ -1,16 +1,17 @@
-//! Real hosts for tests: N machines with systemd, sshd and apt on this one, which can be cut
-//! off, frozen, killed and reset.
+//! Real hosts for tests: N machines with an init system, sshd and a package manager on this one,
+//! which can be cut off, frozen, killed and reset.
 //!
-//! Each host is a systemd-nspawn container that boots Debian from an overlay over one shared
-//! base root. The hosts sit on a bridge of their own, `10.77.<subnet>.0/24`, that leads nowhere
+//! Each host is a systemd-nspawn container that boots Debian from an overlay over a base root,
+//! which all hosts of its kind ([`Guest`]) share. The hosts sit on a bridge of their own, `10.77.<subnet>.0/24`, that leads nowhere
 //! but to this machine; packages come through a private cache from the archives this machine
 //! itself uses. Needs root on a Debian machine.
 //!
 //! ```no_run
-//! use engine_test_hosts::{Fleet, Options};
+//! use engine_test_hosts::{Fleet, Guest, Options};
 //!
 //! # fn main() -> Result<(), engine_test_hosts::Error> {
-//! let mut options = Options::new("example", 2);
+//! let mut options = Options::new("example", 2); // app-1 and app-2
+//! options.guests.insert("app-2".into(), Guest::Sysvinit);
 //! options.tied = true;
 //! let fleet = Fleet::up(&options)?;
 //! let host = fleet.host("app-1")?;
@@ -28,6 +29,7 @@ mod command;
 mod error;
 mod fault;
 mod fleet;
+mod guest;
 mod machine;
 mod network;
 mod packages;
@@ -38,5 +40,6 @@ mod teardown;
 pub use base::ensure_base;
 pub use error::{Error, Result};
 pub use fleet::{Fleet, Options, default_dir};
+pub use guest::Guest;
 pub use machine::{Host, Power};
 pub use teardown::leftovers;

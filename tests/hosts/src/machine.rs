@@ -10,6 +10,7 @@ use crate::base::{USERS, USERS_GROUP};
 use crate::cgroup::{Cgroup, Hierarchies};
 use crate::command::{capture, quote, run, spawn_detached, wait_until};
 use crate::error::{Error, IoContext, Result};
+use crate::guest::Guest;
 use crate::network::{Network, Port};
 use crate::packages::CACHE_PORT;
 use crate::ssh::{SshFiles, read_public};
@@ -39,6 +40,7 @@ pub struct Host {
     pub(crate) name: String,
     machine: String,
     dir: PathBuf,
+    guest: Guest,
     base: PathBuf,
     seed: u64,
     pub(crate) ssh: SshFiles,
@@ -60,7 +62,8 @@ impl Host {
             name: host.name.clone(),
             machine: format!("{}-{}", machine_prefix(record.subnet), host.name),
             dir: state_dir.join("hosts").join(&host.name),
-            base: record.base.clone(),
+            guest: host.guest,
+            base: host.base.clone(),
             seed: record.seed,
             ssh: SshFiles::new(state_dir.join("ssh")),
             network,
@@ -72,6 +75,11 @@ impl Host {
     /// The name of the host, which is also its host name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What kind of machine it is.
+    pub fn guest(&self) -> Guest {
+        self.guest
     }
 
     /// Its address.
@@ -197,7 +205,8 @@ impl Host {
         spawn_detached(&script, &self.console_log())
     }
 
-    /// A shell script that boots the guest again for as long as it wants to.
+    /// A shell script that boots the guest again for as long as it wants to. A sysvinit guest takes
+    /// its network down when it reboots.
     fn supervisor(&self) -> String {
         let words = [
             "--quiet".to_owned(),
@@ -218,9 +227,11 @@ impl Host {
         format!(
             "#!/bin/sh\n# Written by test-hosts.\nset -eu\n{}\
              export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network\n\
-             while :; do\n  status=0\n  systemd-nspawn {} || status=$?\n  \
+             while :; do\n  ip -n {} link set host0 up\n  \
+             status=0\n  systemd-nspawn {} || status=$?\n  \
              [ \"$status\" = {REBOOT} ] || exit \"$status\"\ndone\n",
             self.cgroup.enter_script(),
+            quote(&self.port.netns),
             words.join(" ")
         )
     }
@@ -266,8 +277,7 @@ impl Host {
         if self.cgroup.populated()? {
             self.thaw()?;
             if let Some(init) = self.init_pid() {
-                // SIGRTMIN+4: systemd's power off.
-                run("kill", ["-38", &init.to_string()])?;
+                run("kill", [&format!("-{}", self.guest.power_button()), &init.to_string()])?;
             }
             let what = format!("the shutdown of {}", self.name);
             let log = self.console_log();
@@ -281,7 +291,7 @@ impl Host {
     pub fn reboot(&self) -> Result<()> {
         let before = self.running_init()?;
         // The connection to init may end before the answer comes.
-        capture(self.command(["systemctl", "reboot"])?.env("LC_ALL", "C"))?;
+        capture(self.command(self.guest.reboot())?.env("LC_ALL", "C"))?;
         self.wait_reboot(before)
     }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
-use engine_test_hosts::{Error, Fleet, Host, Options, default_dir, ensure_base};
+use engine_test_hosts::{Error, Fleet, Guest, Host, Options, default_dir, ensure_base};
 
 #[derive(Parser)]
 #[command(name = "test-hosts", about = "Real hosts on this machine, for tests", version)]
@@ -36,8 +36,12 @@ impl Which {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Build the base root only
-    Base,
+    /// Build a base root only
+    Base {
+        /// Of this kind of guest
+        #[arg(default_value_t)]
+        guest: Guest,
+    },
     /// Boot hosts; an earlier fleet in the same place is taken down first
     Up {
         /// How many
@@ -45,6 +49,9 @@ enum Action {
         /// The names of the first ones; the others are app-1, app-2 and so on
         #[arg(long, value_delimiter = ',')]
         names: Vec<String>,
+        /// A host that is of another kind than systemd, as NAME=sysvinit
+        #[arg(long = "guest", value_name = "NAME=KIND", value_parser = named_guest)]
+        guests: Vec<(String, Guest)>,
         /// The third byte of the addresses [default: the first free one]
         #[arg(long)]
         subnet: Option<u8>,
@@ -122,6 +129,11 @@ struct One {
     host: String,
 }
 
+fn named_guest(text: &str) -> Result<(String, Guest), String> {
+    let (name, guest) = text.split_once('=').ok_or("write NAME=KIND")?;
+    Ok((name.to_owned(), guest.parse().map_err(|error: Error| error.to_string())?))
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
@@ -139,11 +151,12 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
         action(Fleet::open(&dir)?.host(name)?).map(|()| ExitCode::SUCCESS)
     };
     match &cli.action {
-        Action::Base => println!("{}", ensure_base()?.display()),
-        Action::Up { count, names, subnet, seed } => {
+        Action::Base { guest } => println!("{}", ensure_base(*guest)?.display()),
+        Action::Up { count, names, guests, subnet, seed } => {
             let start = Instant::now();
             let mut options = Options::new(&cli.which.fleet, *count);
             options.names.clone_from(names);
+            options.guests = guests.iter().cloned().collect();
             options.state_dir = Some(dir);
             options.subnet = *subnet;
             options.seed = *seed;
@@ -195,6 +208,7 @@ fn list(fleet: &Fleet, json: bool) -> Result<(), Error> {
                 serde_json::json!({
                     "name": host.name(),
                     "address": host.address(),
+                    "guest": host.guest(),
                     "power": power,
                     "cut": cut,
                     "init_pid": host.init_pid(),

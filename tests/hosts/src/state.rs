@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, IoContext, Result};
+use crate::guest::Guest;
 
 /// Claims on subnets: gone after a restart of the machine, as the fleets are.
 const CLAIMS: &str = "/run/engine-test-hosts";
@@ -18,7 +19,6 @@ pub(crate) struct Record {
     pub(crate) name: String,
     pub(crate) subnet: u8,
     pub(crate) seed: u64,
-    pub(crate) base: PathBuf,
     pub(crate) hosts: Vec<HostRecord>,
     pub(crate) owner: Option<Owner>,
 }
@@ -29,6 +29,8 @@ pub(crate) struct HostRecord {
     pub(crate) name: String,
     pub(crate) index: u8,
     pub(crate) address: Ipv4Addr,
+    pub(crate) guest: Guest,
+    pub(crate) base: PathBuf,
 }
 
 impl Record {
@@ -115,7 +117,8 @@ pub(crate) fn bases_in_use() -> Result<Vec<PathBuf>> {
     let mut bases = Vec::new();
     for subnet in 0..=u8::MAX {
         if let Some(claim) = Claim::of(subnet)? {
-            bases.extend(Record::load(&claim.state_dir).map(|record| record.base));
+            let hosts = Record::load(&claim.state_dir).map_or(Vec::new(), |record| record.hosts);
+            bases.extend(hosts.into_iter().map(|host| host.base));
         }
     }
     Ok(bases)

@@ -1,27 +1,14 @@
 //! Two real hosts through everything that can be done to them.
 #![cfg(feature = "real-hosts")]
 
-use std::error::Error;
+mod common;
+
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Output;
 use std::time::{Duration, Instant};
 
+use common::{Outcome, says, ssh};
 use engine_test_hosts::{Fleet, Host, Options, Power, default_dir, leftovers};
-
-type Outcome = Result<(), Box<dyn Error>>;
-
-fn ssh(host: &Host, login: &str, command: &str) -> std::io::Result<Output> {
-    host.ssh().args(["-o", "ConnectTimeout=2", "-l", login, "--", command]).output()
-}
-
-fn says(host: &Host, login: &str, command: &str) -> Result<String, Box<dyn Error>> {
-    let output = ssh(host, login, command)?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
 
 fn connects(host: &Host) -> bool {
     TcpStream::connect_timeout(&(host.address(), 22).into(), Duration::from_secs(1)).is_ok()
