@@ -4,7 +4,7 @@ use std::{collections::HashMap, os::fd::OwnedFd, path::PathBuf, rc::Rc, time::Du
 
 use engine_protocol::Facts;
 
-use crate::{accounts::Accounts, packages::dpkg::Installed};
+use crate::{accounts::Accounts, packages::dpkg::Installed, services::seen::Seen};
 
 /// What an operator can set when starting the agent.
 #[derive(Debug, Clone)]
@@ -30,12 +30,22 @@ pub struct Node {
     pub reboot: Option<String>,
     /// Installed packages, once read.
     pub packages: Option<Installed>,
+    /// States of services, once read.
+    pub services: Seen,
 }
 
 impl Node {
     /// A node of which nothing is remembered yet.
     pub fn new(settings: Settings, facts: Facts) -> Self {
-        Self { settings, facts, accounts: None, directories: HashMap::new(), reboot: None, packages: None }
+        Self {
+            settings,
+            facts,
+            accounts: None,
+            directories: HashMap::new(),
+            reboot: None,
+            packages: None,
+            services: Seen::default(),
+        }
     }
 
     /// Forgets what a change could have made wrong.
@@ -43,6 +53,7 @@ impl Node {
         self.accounts = None;
         self.directories.clear();
         self.packages = None;
+        self.services.forget();
     }
 
     /// Users and groups.

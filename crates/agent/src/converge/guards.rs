@@ -87,8 +87,12 @@ fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
             let exists = accounts::group_exists(name, context);
             unless_brought(exists, context)
         }
-        Guard::ServiceRunning { name } => services::is_running(name, context).map_err(failed),
-        Guard::ServiceEnabled { name } => services::is_enabled(name, context).map_err(failed),
+        Guard::ServiceRunning { name } => {
+            services::is_running(name, context).map_err(failed)?.map_err(Undecided::Unknown)
+        }
+        Guard::ServiceEnabled { name } => {
+            services::is_enabled(name, context).map_err(failed)?.map_err(Undecided::Unknown)
+        }
         // What these see may be different once something changed.
         Guard::Command { .. } | Guard::PortOpen { .. } | Guard::UrlAnswers { .. }
             if first_change.is_some() =>

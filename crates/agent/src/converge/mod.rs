@@ -112,6 +112,7 @@ impl Converge<'_> {
             batch.push(entry);
         }
         self.read_owed();
+        self.node.services.expect(batch.iter().map(|entry| &entry.resource));
         for (index, entry) in batch.iter().enumerate() {
             if (self.stopping)() {
                 return self.stopped(batch.len() - index);

@@ -85,12 +85,17 @@ pub fn directory(context: &mut Context<'_>, path: &str) -> Result<(), Error> {
     made
 }
 
-/// The content of a file of the system, as earlier resources would leave it; `None` if there is none.
-pub fn read(context: &mut Context<'_>, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+/// What is at a path of the system, as earlier resources would leave it.
+pub fn look(context: &mut Context<'_>, path: &str) -> Result<state::State, FileError> {
     let grants = context.grants.take();
     let state = state::look(context, path);
     context.grants = grants;
-    match state? {
+    state
+}
+
+/// The content of a file of the system, as earlier resources would leave it; `None` if there is none.
+pub fn read(context: &mut Context<'_>, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+    match look(context, path)? {
         state::State::File { body, .. } => body.read(path, u64::MAX).map(Some),
         state::State::Absent | state::State::NoParent(_) => Ok(None),
         other => Err(state::wrong_kind(path, &other, "file")),

@@ -4,14 +4,19 @@ use engine_protocol::{Action, Mode, Resource, resource::ServiceSpec};
 
 use crate::{
     command::CommandError,
-    overlay::Prediction,
+    files::FileError,
     provider::{Check, Context, Error, done, unsupported},
 };
 
+pub mod manager;
+pub mod seen;
+pub mod state;
 pub mod systemd;
+pub mod sysvinit;
 pub mod unit;
+pub mod unit_file;
 
-use systemd::Unit;
+use manager::Manager;
 
 /// Why a service could not be checked or applied.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +25,12 @@ pub enum ServiceError {
     #[error("`{name}` is no name for a service")]
     Name {
         /// The name.
+        name: String,
+    },
+    /// A template of systemd.
+    #[error("`{name}` is a template, which only its instances make a service; name one, such as `{}`", instance(.name))]
+    Template {
+        /// The template.
         name: String,
     },
     /// No provider for what runs as process 1.
@@ -37,11 +48,30 @@ pub enum ServiceError {
         name: String,
     },
     /// It is masked.
-    #[error("service `{name}` is masked; run `systemctl unmask {name}` if that is not meant")]
+    #[error("service `{name}` is masked; use the action `unmask` before if that is not meant")]
     Masked {
         /// The service.
         name: String,
     },
+    /// What would be masked has a unit file of the operator's in the mask's place.
+    #[error(
+        "service `{name}` cannot be masked: its unit file is `{path}`, where the mask would be; delete that instead"
+    )]
+    InTheWay {
+        /// The service.
+        name: String,
+        /// The unit file.
+        path: String,
+    },
+    /// It cannot read its configuration while it runs.
+    #[error("service `{name}` cannot be reloaded: it has no such command; use `restart`")]
+    CannotReload {
+        /// The service.
+        name: String,
+    },
+    /// A file of the service.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Its manager refused, or cannot be asked.
     #[error("service `{name}` cannot be managed: {source}{log}")]
     Manager {
@@ -64,24 +94,37 @@ pub enum ServiceError {
     },
 }
 
-/// Whether a service runs, or would by what comes before.
-pub fn is_running(name: &str, context: &mut Context<'_>) -> Result<bool, Error> {
-    if context.mode == Mode::Plan
-        && let (Some(active), _) = context.overlay.service(name)
-    {
-        return Ok(active);
-    }
-    Ok(systemd::show(name)?.is_running())
+/// An instance of a template, for messages.
+fn instance(template: &str) -> String {
+    template.replacen('@', "@1", 1)
 }
 
-/// Whether a service starts at boot, or would by what comes before.
-pub fn is_enabled(name: &str, context: &mut Context<'_>) -> Result<bool, Error> {
-    if context.mode == Mode::Plan
-        && let (_, Some(enabled)) = context.overlay.service(name)
-    {
-        return Ok(enabled);
+/// Whether a service runs, or would by what comes before; else what makes that unforeseeable.
+pub fn is_running(name: &str, context: &mut Context<'_>) -> Result<Result<bool, String>, Error> {
+    let state = Manager::of(context.node, name)?.look(name, context)?;
+    let foreseen = context.overlay.service(&state.id).0.is_some();
+    Ok(known(state.is_running(), foreseen, context))
+}
+
+/// Whether a service starts at boot, or would by what comes before; else what makes that unforeseeable.
+pub fn is_enabled(name: &str, context: &mut Context<'_>) -> Result<Result<bool, String>, Error> {
+    let state = Manager::of(context.node, name)?.look(name, context)?;
+    let foreseen = context.overlay.service(&state.id).1.is_some();
+    Ok(known(state.enabled, foreseen, context))
+}
+
+/// A package or command before may start and enable what does not run.
+fn known(holds: bool, foreseen: bool, context: &Context<'_>) -> Result<bool, String> {
+    match context.opaque() {
+        Some(because) if !holds && !foreseen => Err(because),
+        _ => Ok(holds),
     }
-    Ok(systemd::show(name)?.is_enabled())
+}
+
+/// Whether no tool can take it for something else.
+fn is_name(name: &str) -> bool {
+    let odd = |c: char| !(c.is_ascii_alphanumeric() || ":-_.\\@".contains(c));
+    !(name.is_empty() || name.starts_with(['-', '.']) || name.contains(odd))
 }
 
 /// Checks a service.
@@ -91,62 +134,58 @@ pub fn check<'r>(
     action: Action,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    let name = &spec.name;
-    let odd = |c: char| !(c.is_ascii_alphanumeric() || ":-_.\\@".contains(c));
-    if name.is_empty() || name.starts_with(['-', '.']) || name.contains(odd) {
-        return Err(ServiceError::Name { name: name.clone() }.into());
+    check_action(resource, &spec.name, action, context)
+}
+
+/// Checks what services and units have in common: whether they run and when they start.
+fn check_action<'r>(
+    resource: &'r Resource,
+    name: &'r str,
+    action: Action,
+    context: &mut Context<'_>,
+) -> Result<Check<'r>, Error> {
+    let word = word(action).ok_or_else(|| unsupported(resource, action))?;
+    if !is_name(name) {
+        return Err(ServiceError::Name { name: name.to_owned() }.into());
     }
-    let word = match action {
+    let manager = Manager::of(context.node, name)?;
+    let state = manager.look(name, context)?;
+    let unborn = context.mode == Mode::Plan && !state.exists && state.mask.is_none();
+    if unborn && let Some(because) = context.overlay.may_bring_service() {
+        // What brings the service may start and enable it as well; that it is wanted is certain. Whether there will
+        // be something to undo is not.
+        match action {
+            Action::Start if state.is_running() => return Ok(Check::UpToDate),
+            Action::Enable if state.enabled => return Ok(Check::UpToDate),
+            Action::Stop if state.is_running() => {}
+            Action::Disable if state.enabled => {}
+            Action::Stop | Action::Disable | Action::Reload => return Ok(Check::Unknown(because.to_owned())),
+            _ => {}
+        }
+    } else if state.is_up_to_date(name, action)? {
+        return Ok(Check::UpToDate);
+    }
+    if action == Action::Mask {
+        manager.check_mask(name, context)?;
+    }
+    let prediction = manager.predict(name, action, &state);
+    Ok(Check::differs(vec![done(word)], vec![prediction], move |_| {
+        manager.act(name, action, &state)?;
+        Ok(Vec::new())
+    }))
+}
+
+/// What an action leaves, in a word.
+fn word(action: Action) -> Option<&'static str> {
+    Some(match action {
         Action::Start => "started",
         Action::Stop => "stopped",
         Action::Restart => "restarted",
         Action::Reload => "reloaded",
         Action::Enable => "enabled",
         Action::Disable => "disabled",
-        _ => return Err(unsupported(resource, action)),
-    };
-    let (active, enabled) = match action {
-        Action::Start | Action::Restart => (Some(true), None),
-        Action::Stop => (Some(false), None),
-        Action::Enable => (None, Some(true)),
-        Action::Disable => (None, Some(false)),
-        _ => (None, None),
-    };
-    let planning = context.mode == Mode::Plan;
-    if context.node.facts.init_system != "systemd" {
-        let init = context.node.facts.init_system.clone();
-        return Err(ServiceError::NoManager { name: name.clone(), init }.into());
-    }
-    let mut unit = systemd::show(name)?;
-    let unborn = planning && unit.load == "not-found" && context.overlay.may_bring_service().is_some();
-    if planning {
-        unit.predict(context.overlay.service(name));
-    }
-    let prediction = Prediction::Service { name: name.clone(), active, enabled };
-    let differs = |unit: Unit| {
-        Check::differs(vec![done(word)], vec![prediction], move |_| {
-            systemd::act(name, action, &unit)?;
-            Ok(Vec::new())
-        })
-    };
-    if unborn {
-        // What brings the service may start and enable it as well; that it is wanted is certain.
-        let (known_active, known_enabled) = context.overlay.service(name);
-        let known = (active.is_some() && active == known_active && action != Action::Restart)
-            || (enabled.is_some() && enabled == known_enabled);
-        return Ok(if known { Check::UpToDate } else { differs(unit) });
-    }
-    let missing = unit.load == "not-found";
-    let up_to_date = match action {
-        Action::Stop => missing || !unit.is_running(),
-        Action::Disable => missing || !unit.is_enabled(),
-        _ if missing => return Err(ServiceError::NotFound { name: name.clone() }.into()),
-        _ if unit.load == "masked" => return Err(ServiceError::Masked { name: name.clone() }.into()),
-        Action::Start => unit.is_running(),
-        Action::Enable => unit.is_enabled() || !unit.can_be_enabled(),
-        // As in Chef: what does not run reads its configuration when it starts.
-        Action::Reload => !unit.is_running(),
-        _ => false,
-    };
-    Ok(if up_to_date { Check::UpToDate } else { differs(unit) })
+        Action::Mask => "masked",
+        Action::Unmask => "unmasked",
+        _ => return None,
+    })
 }
