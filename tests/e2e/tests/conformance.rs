@@ -27,6 +27,7 @@ macro_rules! domains {
 domains! {
     commands,
     files,
+    services,
     storage,
 }
 
