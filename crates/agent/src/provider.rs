@@ -71,7 +71,10 @@ pub enum Error {
 impl Error {
     /// Whether the message may quote what a sensitive resource hides.
     pub fn may_quote(&self) -> bool {
-        matches!(self, Error::Command(_) | Error::Execute(_) | Error::Package(_))
+        match self {
+            Error::File(error) => error.may_quote(),
+            other => matches!(other, Error::Command(_) | Error::Execute(_) | Error::Package(_)),
+        }
     }
 }
 
@@ -160,6 +163,17 @@ pub fn check<'r>(
     {
         return Ok(Check::Unknown(because.to_owned()));
     }
+    match check_spec(resource, action, context) {
+        Err(Error::File(FileError::Unforeseen { because })) => Ok(Check::Unknown(because)),
+        checked => checked,
+    }
+}
+
+fn check_spec<'r>(
+    resource: &'r Resource,
+    action: Action,
+    context: &mut Context<'_>,
+) -> Result<Check<'r>, Error> {
     match &resource.spec {
         Spec::File(spec) => file::check(resource, spec, action, context),
         Spec::Directory(spec) => directory::check(resource, spec, action, context),

@@ -5,34 +5,45 @@ use std::time::Duration;
 use engine_protocol::Change;
 use similar::{Algorithm, TextDiff};
 
+use super::{FileError, body::Body};
+
 /// A diff is cut beyond this length.
 pub const DIFF_BYTES: usize = 64 * 1024;
 
-/// Content beyond this length is described by its size, whether it is text or not.
+/// Content beyond this length is described by its size and digest, whether it is text or not.
 pub const TEXT_BYTES: u64 = 1024 * 1024;
+
+/// How many digits of a digest are shown: enough to tell any two contents apart.
+const DIGITS: usize = 12;
 
 /// How long a diff may be looked for before a coarser one is taken.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The change from old content, `None` for a new file, to new content. Content may be cut at
-/// [`TEXT_BYTES`] plus one; the true sizes come beside it.
-pub fn change(old: Option<(&[u8], u64)>, new: &[u8]) -> Change {
-    let text = |bytes, size| if size > TEXT_BYTES { None } else { text(bytes) };
-    let (old_bytes, old_size) = old.unwrap_or_default();
-    match (text(old_bytes, old_size), text(new, new.len() as u64)) {
-        (Some(old), Some(new)) => {
-            let (unified, truncated) = unified(old, new);
-            Change::Diff { unified, truncated }
-        }
-        _ => Change::Binary {
-            old: old.map(|(_, size)| format!("{size} bytes")),
-            new: Some(format!("{} bytes", new.len())),
-        },
+/// The change from old content, `None` for a new file, to new content.
+pub fn change(path: &str, old: Option<&Body>, new: &Body) -> Result<Change, FileError> {
+    let old_text = old.map_or(Ok(Some(String::new())), |old| text(path, old))?;
+    if let Some(old) = old_text
+        && let Some(new) = text(path, new)?
+    {
+        let (unified, truncated) = unified(&old, &new);
+        return Ok(Change::Diff { unified, truncated });
     }
+    let old = old.map(|old| describe(path, old)).transpose()?;
+    Ok(Change::Binary { old, new: Some(describe(path, new)?) })
 }
 
-fn text(bytes: &[u8]) -> Option<&str> {
-    if bytes.contains(&0) { None } else { std::str::from_utf8(bytes).ok() }
+fn text(path: &str, body: &Body) -> Result<Option<String>, FileError> {
+    if body.size()? > TEXT_BYTES {
+        return Ok(None);
+    }
+    let bytes = body.read(path, TEXT_BYTES)?;
+    Ok(if bytes.contains(&0) { None } else { String::from_utf8(bytes).ok() })
+}
+
+fn describe(path: &str, body: &Body) -> Result<String, FileError> {
+    let (size, digest) = (body.size()?, body.sha256(path)?);
+    let unit = if size == 1 { "byte" } else { "bytes" };
+    Ok(format!("{size} {unit}, sha256 {}…", &digest[..DIGITS]))
 }
 
 fn unified(old: &str, new: &str) -> (String, bool) {
@@ -50,9 +61,14 @@ fn unified(old: &str, new: &str) -> (String, bool) {
 mod tests {
     use super::*;
 
+    fn change(old: Option<&[u8]>, new: &[u8]) -> Change {
+        let body = |bytes: &[u8]| Body::Bytes(bytes.into());
+        super::change("a", old.map(body).as_ref(), &body(new)).unwrap()
+    }
+
     #[test]
     fn text_is_shown_as_a_unified_diff_without_file_headers() {
-        let Change::Diff { unified, truncated } = change(Some((b"a\nb\nc\n", 6)), b"a\nB\nc\n") else {
+        let Change::Diff { unified, truncated } = change(Some(b"a\nb\nc\n"), b"a\nB\nc\n") else {
             panic!("not a diff");
         };
         assert_eq!(unified, "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
@@ -60,10 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_described_by_its_size() {
-        let expected = Change::Binary { old: Some("2 bytes".into()), new: Some("3 bytes".into()) };
-        assert_eq!(change(Some((b"a\0", 2)), b"abc"), expected);
-        assert_eq!(change(None, b"\xff"), Change::Binary { old: None, new: Some("1 bytes".into()) });
+    fn what_is_not_text_is_described_by_its_size_and_digest() {
+        let expected = Change::Binary {
+            old: Some("2 bytes, sha256 ffe9aaeaa2a2…".into()),
+            new: Some("3 bytes, sha256 ba7816bf8f01…".into()),
+        };
+        assert_eq!(change(Some(b"a\0"), b"abc"), expected);
+        let expected = Change::Binary { old: None, new: Some("1 byte, sha256 a8100ae6aa19…".into()) };
+        assert_eq!(change(None, b"\xff"), expected);
     }
 
     #[test]
@@ -73,5 +93,14 @@ mod tests {
             panic!("not a diff");
         };
         assert!(truncated && unified.len() <= DIFF_BYTES && unified.ends_with('\n'));
+    }
+
+    #[test]
+    fn a_huge_text_is_described_as_well() {
+        let huge = vec![b'a'; usize::try_from(TEXT_BYTES).unwrap() + 1];
+        let Change::Binary { new: Some(new), .. } = change(Some(b"a"), &huge) else {
+            panic!("not described");
+        };
+        assert!(new.starts_with("1048577 bytes, sha256 "), "{new}");
     }
 }

@@ -3,7 +3,7 @@
 use engine_protocol::{Action, Resource, resource::LinkSpec};
 
 use super::{
-    FileError, file, split,
+    FileError, file,
     state::{State, look, parent, wrong_kind},
     write,
 };
@@ -36,7 +36,7 @@ pub fn check<'r>(
             Ok(Check::differs(vec![change], vec![prediction], move |context| {
                 let directory = parent(context, path)?
                     .map_err(|missing| FileError::NoParent { path: path.clone(), missing })?;
-                write::replace_link(&directory, split(path).1, path, &spec.to)?;
+                write::replace_link(&directory, path, &spec.to)?;
                 Ok(Vec::new())
             }))
         }

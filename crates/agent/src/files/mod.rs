@@ -8,8 +8,13 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::command::{Ended, Tail};
+
 pub mod archive;
 pub mod attributes;
+pub mod backup;
+pub mod body;
+pub mod content;
 pub mod diff;
 pub mod directory;
 pub mod edit;
@@ -19,6 +24,7 @@ pub mod managed;
 pub mod mount;
 pub mod remote_directory;
 pub mod state;
+pub mod verify;
 pub mod walk;
 pub mod write;
 
@@ -115,6 +121,46 @@ pub enum FileError {
         /// The path.
         path: String,
     },
+    /// New content is not of the format that the recipe says.
+    #[error("the new content of `{path}` is not well-formed {format}: {malformed}; nothing was put in place")]
+    Malformed {
+        /// The path.
+        path: String,
+        /// The format's name.
+        format: &'static str,
+        /// Where and why.
+        malformed: verify::Malformed,
+    },
+    /// The command that new content must pass said no.
+    #[error(
+        "`{command}` refused the new content of `{path}`, which was not put in place: it {status}{output}"
+    )]
+    Refused {
+        /// The path.
+        path: String,
+        /// Program and arguments, as the recipe has them.
+        command: String,
+        /// How it ended.
+        status: Ended,
+        /// What it printed.
+        output: Tail,
+    },
+    /// A file is larger than what can be worked with in memory.
+    #[error("`{path}` is too large to be {what}; the limit is {limit} bytes")]
+    TooLarge {
+        /// The path.
+        path: String,
+        /// What was to be done with it.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// In a plan, what an earlier resource would write cannot be known.
+    #[error("it depends on {because}")]
+    Unforeseen {
+        /// The resource.
+        because: String,
+    },
     /// Anything else the system says.
     #[error("cannot {what} `{path}`: {source}")]
     System {
@@ -125,6 +171,13 @@ pub enum FileError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl FileError {
+    /// Whether the message may quote what is in a file.
+    pub fn may_quote(&self) -> bool {
+        matches!(self, FileError::Malformed { .. } | FileError::Refused { .. })
+    }
 }
 
 /// Turns what the system says into an error about a path.

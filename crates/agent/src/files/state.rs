@@ -1,8 +1,6 @@
 //! What is at a path.
 
 use std::{
-    fs::File,
-    io::Read,
     os::fd::{AsFd, OwnedFd},
     rc::Rc,
 };
@@ -13,6 +11,7 @@ use rustix::{
     io::Errno,
 };
 
+pub use super::body::Body;
 use super::{
     FileError,
     attributes::{Attributes, Owner},
@@ -55,65 +54,6 @@ pub enum State {
     Link(String),
     /// Something else.
     Other(&'static str),
-}
-
-/// The content of a file.
-#[derive(Debug, Clone)]
-pub enum Body {
-    /// Predicted.
-    Bytes(Rc<[u8]>),
-    /// On the node, with its size.
-    OnDisk(Rc<OwnedFd>, u64),
-}
-
-impl Body {
-    /// Size in bytes.
-    pub fn size(&self) -> u64 {
-        match self {
-            Body::Bytes(bytes) => bytes.len() as u64,
-            Body::OnDisk(_, size) => *size,
-        }
-    }
-
-    /// The content, at most `limit` bytes of it.
-    pub fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
-        match self {
-            Body::Bytes(bytes) => {
-                let end = usize::try_from(limit).map_or(bytes.len(), |limit| limit.min(bytes.len()));
-                Ok(bytes[..end].to_vec())
-            }
-            Body::OnDisk(file, size) => {
-                let system = |source| FileError::System { what: "read", path: path.to_owned(), source };
-                let mut file: File = file.try_clone().map_err(system)?.into();
-                std::io::Seek::rewind(&mut file).map_err(system)?;
-                let length = usize::try_from((*size).min(limit)).unwrap_or(0);
-                let mut content = Vec::with_capacity(length + 1);
-                file.take(limit).read_to_end(&mut content).map_err(system)?;
-                Ok(content)
-            }
-        }
-    }
-
-    /// Whether the content is this: sizes first, then bytes.
-    pub fn equals(&self, path: &str, wanted: &[u8]) -> Result<bool, FileError> {
-        match self {
-            Body::Bytes(bytes) => Ok(**bytes == *wanted),
-            Body::OnDisk(_, size) if *size != wanted.len() as u64 => Ok(false),
-            Body::OnDisk(file, size) => {
-                let mut content = vec![0; usize::try_from(*size).unwrap_or(0)];
-                let mut filled = 0;
-                while filled < content.len() {
-                    match rustix::io::pread(file, &mut content[filled..], filled as u64) {
-                        Ok(0) => return Ok(false),
-                        Ok(count) => filled += count,
-                        Err(Errno::INTR) => {}
-                        Err(errno) => return Err(failed("read", path)(errno)),
-                    }
-                }
-                Ok(content == wanted)
-            }
-        }
-    }
 }
 
 /// The directory that a path is in; `None` if it does not exist.

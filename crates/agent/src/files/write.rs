@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     os::fd::{AsFd, OwnedFd},
+    rc::Rc,
 };
 
 use rustix::{
@@ -15,47 +16,95 @@ use rustix::{
 use super::{
     FileError,
     attributes::{Attributes, set},
-    failed,
+    failed, split,
 };
 
 /// Names to try before giving up: with 64 random bits a second one is never needed.
 const TRIES: usize = 8;
 
-/// Replaces or makes a file with this content and these attributes. Until everything is on disk the
-/// old file stays as it is.
-pub fn replace(
-    directory: &OwnedFd,
-    name: &str,
-    path: &str,
-    content: &[u8],
-    attributes: &Attributes,
-) -> Result<(), FileError> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let (temporary, file) =
-        under_random_name(path, |temporary| openat(directory, temporary, flags, Mode::from_raw_mode(0o600)))?;
-    let filled = fill(file, path, content, attributes)
-        .and_then(|()| renameat(directory, &temporary, directory, name).map_err(failed("replace", path)));
-    if filled.is_err() {
-        let _ = unlinkat(directory, &temporary, AtFlags::empty());
-    }
-    filled?;
-    sync_directory(directory, path)
+/// The longest name that Linux's file systems take.
+const NAME_BYTES: usize = 255;
+
+/// New content beside the file that it is to replace, in the same directory. Until it is placed the old file stays
+/// as it is; what is never placed is deleted again.
+///
+/// Its name begins with a dot, so that programs that read all files of a directory pass it over, and ends as the
+/// file's own does, for programs that look at endings.
+#[derive(Debug)]
+pub struct Draft {
+    directory: Rc<OwnedFd>,
+    file: File,
+    path: String,
+    temporary: String,
+    placed: bool,
 }
 
-fn fill(file: OwnedFd, path: &str, content: &[u8], attributes: &Attributes) -> Result<(), FileError> {
-    let mut file = File::from(file);
-    file.write_all(content).map_err(|source| match Errno::from_io_error(&source) {
+impl Draft {
+    /// An empty draft of what shall be at `path`, which is in `directory`. Nobody else can read it.
+    pub fn new(directory: &Rc<OwnedFd>, path: &str) -> Result<Self, FileError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let (temporary, file) = under_random_name(path, |temporary| {
+            openat(directory, temporary, flags, Mode::from_raw_mode(0o600))
+        })?;
+        let directory = Rc::clone(directory);
+        Ok(Self { directory, file: file.into(), path: path.to_owned(), temporary, placed: false })
+    }
+
+    /// Where it is now.
+    pub fn path(&self) -> String {
+        let directory = split(&self.path).0.trim_end_matches('/');
+        format!("{directory}/{}", self.temporary)
+    }
+
+    /// Its file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Adds to its content.
+    pub fn add(&mut self, content: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(content).map_err(unwritten(&self.path))
+    }
+
+    /// Adds all that can be read from `source`.
+    pub fn add_from(&mut self, source: &mut impl io::Read) -> Result<u64, FileError> {
+        io::copy(source, &mut self.file).map_err(unwritten(&self.path))
+    }
+
+    /// Gives it owner and mode, and makes sure that all of it is on disk.
+    pub fn complete(&mut self, attributes: &Attributes) -> Result<(), FileError> {
+        set(&self.file, &self.path, attributes)?;
+        fsync(&self.file).map_err(failed("write", &self.path))
+    }
+
+    /// Puts it in place of what is at its path.
+    pub fn place(mut self) -> Result<(), FileError> {
+        renameat(&self.directory, &self.temporary, &self.directory, split(&self.path).1)
+            .map_err(failed("replace", &self.path))?;
+        self.placed = true;
+        sync_directory(&self.directory, &self.path)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.placed {
+            let _ = unlinkat(&self.directory, &self.temporary, AtFlags::empty());
+        }
+    }
+}
+
+fn unwritten(path: &str) -> impl Fn(io::Error) -> FileError {
+    move |source| match Errno::from_io_error(&source) {
         Some(errno) => failed("write", path)(errno),
         None => FileError::System { what: "write", path: path.to_owned(), source },
-    })?;
-    set(&file, path, attributes)?;
-    fsync(&file).map_err(failed("write", path))
+    }
 }
 
 /// Replaces or makes a symbolic link.
-pub fn replace_link(directory: &OwnedFd, name: &str, path: &str, to: &str) -> Result<(), FileError> {
+pub fn replace_link(directory: &OwnedFd, path: &str, to: &str) -> Result<(), FileError> {
     let (temporary, ()) = under_random_name(path, |temporary| symlinkat(to, directory, temporary))?;
-    if let Err(errno) = renameat(directory, &temporary, directory, name) {
+    if let Err(errno) = renameat(directory, &temporary, directory, split(path).1) {
         let _ = unlinkat(directory, &temporary, AtFlags::empty());
         return Err(failed("replace", path)(errno));
     }
@@ -70,7 +119,7 @@ fn under_random_name<T>(
     for _ in 0..TRIES {
         let mut random = [0; 8];
         getrandom(&mut random, GetRandomFlags::empty()).map_err(failed("name a temporary for", path))?;
-        let temporary = format!(".engine-{:016x}", u64::from_ne_bytes(random));
+        let temporary = temporary_name(u64::from_ne_bytes(random), split(path).1);
         match make(&temporary) {
             Ok(handle) => return Ok((temporary, handle)),
             Err(Errno::EXIST) => {}
@@ -83,6 +132,15 @@ fn under_random_name<T>(
     Err(failed("make a temporary for", path)(last))
 }
 
+fn temporary_name(random: u64, name: &str) -> String {
+    let begin = format!(".engine-{random:016x}-");
+    let mut cut = (begin.len() + name.len()).saturating_sub(NAME_BYTES);
+    while !name.is_char_boundary(cut) {
+        cut += 1;
+    }
+    begin + &name[cut..]
+}
+
 /// Makes sure that the names in a directory are on disk.
 pub fn sync_directory(directory: impl AsFd, path: &str) -> Result<(), FileError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -91,5 +149,33 @@ pub fn sync_directory(directory: impl AsFd, path: &str) -> Result<(), FileError>
         // Some file systems know no sync of directories; a directory may be writable but not readable.
         Ok(()) | Err(Errno::INVAL | Errno::ACCESS) => Ok(()),
         Err(errno) => Err(failed("sync the directory of", path)(errno)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_draft_is_hidden_and_ends_as_the_file_s_own() {
+        assert_eq!(temporary_name(0x1f, "site.conf"), ".engine-000000000000001f-site.conf");
+        let long = "ü".repeat(126) + ".service";
+        let name = temporary_name(1, &long);
+        assert!(
+            name.len() <= NAME_BYTES && name.ends_with(".service") && name.starts_with(".engine-"),
+            "{name}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_placed_is_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Rc::new(OwnedFd::from(File::open(root.path()).unwrap()));
+        let path = root.path().join("a").display().to_string();
+        let mut draft = Draft::new(&directory, &path).unwrap();
+        draft.add(b"content").unwrap();
+        assert_eq!(std::fs::read(draft.path()).unwrap(), b"content");
+        drop(draft);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }
 }
