@@ -26,8 +26,8 @@ pub enum Prediction {
     Package(String, bool),
     /// Something would be at this path; what, is not known.
     Created(String),
-    /// A mount point would have a file system mounted, or not.
-    Mounted(String, bool),
+    /// A mount point would have this mounted, or nothing.
+    Mounted(String, Option<String>),
     /// A value of a domain of its own, by a key that begins with the domain: `timezone`, `sysctl:KEY`.
     Value(String, Option<String>),
     /// Something that nobody can foresee.
@@ -47,7 +47,7 @@ pub struct Overlay {
     new_files: HashSet<String>,
     created: HashSet<String>,
     /// With the resource that would do it.
-    mounted: HashMap<String, (bool, String)>,
+    mounted: HashMap<String, (Option<String>, String)>,
     values: HashMap<String, Option<String>>,
 }
 
@@ -140,9 +140,9 @@ impl Overlay {
         self.created.contains(path)
     }
 
-    /// Whether a mount point would have something mounted; `None` if no resource changes that.
-    pub fn mounted(&self, path: &str) -> Option<bool> {
-        self.mounted.get(path).map(|(mounted, _)| *mounted)
+    /// What a mount point would have mounted; `None` if no resource changes that, `Some(None)` if nothing.
+    pub fn mounted(&self, path: &str) -> Option<Option<&str>> {
+        self.mounted.get(path).map(|(mounted, _)| mounted.as_deref())
     }
 
     /// The resource that would mount something over a path, or take it away: then nobody knows what is there.
@@ -155,7 +155,9 @@ impl Overlay {
         };
         self.mounted
             .iter()
-            .find(|(mount_point, (mounted, _))| covers(mount_point) && !(*mounted && fresh(mount_point)))
+            .find(|(mount_point, (mounted, _))| {
+                covers(mount_point) && !(mounted.is_some() && fresh(mount_point))
+            })
             .map(|(_, (_, resource))| resource.as_str())
     }
 

@@ -66,11 +66,15 @@ pub enum PlanKind {
 
 /// What happened to one action of one resource, as far as it must be the same in plan and run.
 #[derive(Debug, Clone, PartialEq)]
-struct Happened {
-    resource: String,
-    action: String,
-    status: String,
-    changes: Vec<Value>,
+pub struct Happened {
+    /// The resource in Chef's form.
+    pub resource: String,
+    /// The action.
+    pub action: String,
+    /// `changed`, `up_to_date`, `failed`, …
+    pub status: String,
+    /// What was changed, or would be.
+    pub changes: Vec<Value>,
 }
 
 fn systemd() -> String {
@@ -195,7 +199,7 @@ impl Case {
 }
 
 /// Outcomes in order; what is known only afterwards, such as output, is left out.
-fn outcomes(run: &Run) -> Vec<Happened> {
+pub fn outcomes(run: &Run) -> Vec<Happened> {
     let finished = run.events.iter().filter(|event| event["type"] == "resource_finished");
     finished
         .map(|event| {

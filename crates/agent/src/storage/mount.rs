@@ -54,21 +54,14 @@ pub(super) fn mounted_at(mount_point: &str) -> Result<Option<Mounted>, StorageEr
     Ok(table::mounts()?.into_iter().rfind(|mounted| mounted.mount_point == mount_point))
 }
 
-/// What a mount point has, or by what comes before would have.
-enum At {
-    Nothing,
-    /// What an earlier resource would mount.
-    Planned,
-    Mounted(Mounted),
-}
-
-fn at(mount_point: &str, context: &Context<'_>) -> Result<At, StorageError> {
-    let planned = if context.mode == Mode::Plan { context.overlay.mounted(mount_point) } else { None };
-    Ok(match planned {
-        Some(true) => At::Planned,
-        Some(false) => At::Nothing,
-        None => mounted_at(mount_point)?.map_or(At::Nothing, At::Mounted),
-    })
+/// What is mounted at a mount point, or would be by what comes before.
+fn source_at(mount_point: &str, context: &Context<'_>) -> Result<Option<String>, StorageError> {
+    if context.mode == Mode::Plan
+        && let Some(planned) = context.overlay.mounted(mount_point)
+    {
+        return Ok(planned.map(ToOwned::to_owned));
+    }
+    Ok(mounted_at(mount_point)?.map(|mounted| mounted.source))
 }
 
 /// The device that `UUID=…`, `LABEL=…` or a link below `/dev` stands for.
@@ -86,22 +79,13 @@ pub(super) fn resolve(device: &str) -> String {
 
 fn check_mount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
     let mount_point = &spec.mount_point;
-    match at(mount_point, context)? {
-        At::Planned => return Ok(Check::UpToDate),
-        At::Mounted(mounted) => {
-            let same = resolve(&mounted.source) == resolve(&spec.device);
-            let bind = spec.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
-            if same || bind {
-                return Ok(Check::UpToDate);
-            }
-            return Err(StorageError::Occupied {
-                path: mount_point.clone(),
-                found: mounted.source,
-                wanted: spec.device.clone(),
-            }
-            .into());
+    if let Some(source) = source_at(mount_point, context)? {
+        let bind = spec.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
+        if bind || resolve(&source) == resolve(&spec.device) {
+            return Ok(Check::UpToDate);
         }
-        At::Nothing => {}
+        let (path, wanted) = (mount_point.clone(), spec.device.clone());
+        return Err(StorageError::Occupied { path, found: source, wanted }.into());
     }
     let grants = context.grants.take();
     let there = state::look(context, mount_point);
@@ -113,10 +97,14 @@ fn check_mount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Che
         };
     }
     let changes = vec![property("mounted", None, Some(spec.device.clone()))];
-    Ok(Check::differs(changes, vec![Prediction::Mounted(mount_point.clone(), true)], move |_| {
-        mount(&spec.device, mount_point, &spec.filesystem, &options(spec))?;
-        Ok(Vec::new())
-    }))
+    Ok(Check::differs(
+        changes,
+        vec![Prediction::Mounted(mount_point.clone(), Some(spec.device.clone()))],
+        move |_| {
+            mount(&spec.device, mount_point, &spec.filesystem, &options(spec))?;
+            Ok(Vec::new())
+        },
+    ))
 }
 
 pub(super) fn mount(
@@ -133,13 +121,9 @@ pub(super) fn mount(
 
 fn check_unmount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
     let mount_point = &spec.mount_point;
-    let source = match at(mount_point, context)? {
-        At::Nothing => return Ok(Check::UpToDate),
-        At::Planned => spec.device.clone(),
-        At::Mounted(mounted) => mounted.source,
-    };
+    let Some(source) = source_at(mount_point, context)? else { return Ok(Check::UpToDate) };
     let changes = vec![property("mounted", Some(source), None)];
-    Ok(Check::differs(changes, vec![Prediction::Mounted(mount_point.clone(), false)], move |_| {
+    Ok(Check::differs(changes, vec![Prediction::Mounted(mount_point.clone(), None)], move |_| {
         Run::new(["umount", "--", mount_point])
             .succeed()
             .map_err(tool(format!("`{mount_point}` cannot be unmounted")))?;
@@ -149,7 +133,7 @@ fn check_unmount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<C
 
 fn check_remount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
     let mount_point = &spec.mount_point;
-    if matches!(at(mount_point, context)?, At::Nothing) {
+    if source_at(mount_point, context)?.is_none() {
         return Ok(Check::Skipped(format!("nothing is mounted on `{mount_point}`")));
     }
     Ok(Check::differs(vec![done("mounted again")], Vec::new(), move |_| {

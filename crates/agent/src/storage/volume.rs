@@ -222,7 +222,7 @@ fn check_mounts(
     let attributes = Attributes { owner: Owner::Id(0), group: Owner::Id(0), mode: 0o755 };
     let directory = state::State::Directory { attributes, fresh: true };
     predictions.push(Prediction::Path(spec.mount_point.clone(), directory));
-    predictions.push(Prediction::Mounted(spec.mount_point.clone(), true));
+    predictions.push(Prediction::Mounted(spec.mount_point.clone(), Some(device.to_owned())));
     Ok(false)
 }
 
