@@ -78,7 +78,7 @@ fn file(path: String, context: &mut Context<'_>) -> Result<Option<UnitFile>, Fil
             State::File { body, .. } => Some(UnitFile::Text(text(&body, &to)?)),
             _ => None,
         },
-        State::File { body, .. } if body.size() == 0 => Some(UnitFile::Mask(path)),
+        State::File { body, .. } if body.size()? == 0 => Some(UnitFile::Mask(path)),
         State::File { body, .. } => Some(UnitFile::Text(text(&body, &path)?)),
         _ => None,
     })

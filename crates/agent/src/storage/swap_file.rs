@@ -115,7 +115,7 @@ fn size(path: &str, context: &mut Context<'_>) -> Result<Option<u64>, Error> {
     let found = state::look(context, path);
     context.grants = grants;
     match found? {
-        state::State::File { body, .. } => Ok(Some(body.size())),
+        state::State::File { body, .. } => Ok(Some(body.size()?)),
         state::State::Absent => Ok(None),
         state::State::NoParent(missing) => Err(FileError::NoParent { path: path.to_owned(), missing }.into()),
         other => Err(state::wrong_kind(path, &other, "file").into()),
