@@ -67,10 +67,10 @@ impl Site {
     pub fn up(fleet: &str, hosts: &[&str]) -> Self {
         let mut options = Options::new(fleet, hosts.len());
         options.names = hosts.iter().map(ToString::to_string).collect();
-        Self::up_options(options)
+        Self::boot(options)
     }
 
-    fn up_options(mut options: Options) -> Self {
+    fn boot(mut options: Options) -> Self {
         options.tied = true;
         let fleet = Fleet::up(&options).expect("the hosts boot");
         let directory = tempfile::tempdir().expect("there is a directory for temporary files");
@@ -126,13 +126,11 @@ impl Site {
     /// Boots one host of each of these kinds, `KIND-1`.
     pub fn up_guests(fleet: &str, guests: &[&str]) -> Self {
         let mut options = Options::new(fleet, guests.len());
-        for kind in guests {
-            let name = format!("{kind}-1");
-            let guest = kind.parse().unwrap_or_else(|error| panic!("{error}"));
-            options.guests.insert(name.clone(), guest);
-            options.names.push(name);
+        options.names = guests.iter().map(|guest| format!("{guest}-1")).collect();
+        for (name, guest) in options.names.clone().into_iter().zip(guests) {
+            options.guests.insert(name, guest.parse().expect("there is such a kind of host"));
         }
-        Self::up_options(options)
+        Self::boot(options)
     }
 
     /// A stack of one instance alone, whose setup declares just these resources, with everything granted.
