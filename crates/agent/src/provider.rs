@@ -11,7 +11,7 @@ use crate::{
     downloads::{self, DownloadError},
     execute::{self, ExecuteError},
     files::{self, FileError, directory, file, link},
-    network,
+    network::{self, NetworkError},
     node::Node,
     overlay::{Overlay, Prediction},
     packages::{self, PackageError},
@@ -40,6 +40,9 @@ pub enum Error {
     /// Something from elsewhere.
     #[error(transparent)]
     Download(#[from] DownloadError),
+    /// Something on the network.
+    #[error(transparent)]
+    Network(NetworkError),
     /// A job.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),

@@ -1,6 +1,9 @@
 //! Conditions on resources.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use engine_protocol::{Mode, Resource, resource::Guard};
 
@@ -8,19 +11,14 @@ use crate::{
     accounts,
     command::{CommandError, Run},
     files::state::State,
-    network, packages,
+    network::{self, patience::Patience},
+    packages,
     provider::{Context, Error},
     services,
 };
 
-/// How long a guard's command may take.
+/// How long a guard may take.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
-
-/// How long a port may take to accept a connection.
-const PORT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a URL may take to answer.
-const URL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What guards say of a resource.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,8 +97,16 @@ fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
         {
             Err(Undecided::Unknown(first_change.unwrap_or_default()))
         }
-        Guard::PortOpen { address } => Ok(network::port_open(address, PORT_TIMEOUT)),
-        Guard::UrlAnswers { url } => Ok(network::url_answers(url, &[], URL_TIMEOUT)),
+        Guard::PortOpen { address } => {
+            let seen =
+                network::port_open(address, patience(context)).map_err(|error| failed(error.into()))?;
+            Ok(seen.is_ok())
+        }
+        Guard::UrlAnswers { url } => {
+            let seen =
+                network::url_answers(url, &[], patience(context)).map_err(|error| failed(error.into()))?;
+            Ok(seen.is_ok())
+        }
         Guard::Command { argv } => {
             match Run::new(argv).cwd("/").timeout(TIMEOUT).finish_unless(context.stopping) {
                 Ok(finished) => Ok(finished.status.success()),
@@ -109,6 +115,10 @@ fn holds(guard: &Guard, context: &mut Context<'_>) -> Result<bool, Undecided> {
             }
         }
     }
+}
+
+fn patience<'a>(context: &Context<'a>) -> Patience<'a> {
+    Patience::new(context.stopping, Instant::now() + TIMEOUT)
 }
 
 fn failed(error: Error) -> Undecided {

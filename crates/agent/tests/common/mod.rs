@@ -1,6 +1,8 @@
 //! Resources and a converging node for tests.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod server;
+
 use std::{
     cell::Cell,
     fs,
@@ -68,7 +70,7 @@ pub fn notifying(mut resource: Resource, action: Action, target: u32, timing: Ti
     resource
 }
 
-/// Numbers the resources and grants everything below a directory, any command and any package.
+/// Numbers the resources and grants everything below a directory, any command and package, and all places elsewhere.
 pub fn collection(mut resources: Vec<Resource>, below: &Path) -> Collection {
     for (id, resource) in (0..).zip(&mut resources) {
         resource.id = ResourceId(id);
@@ -77,6 +79,8 @@ pub fn collection(mut resources: Vec<Resource>, below: &Path) -> Collection {
         files: vec![format!("{}/**", below.display())],
         execute: vec![vec!["**".into()]],
         packages: vec!["*".into()],
+        downloads: vec!["**".into()],
+        network: vec!["**".into()],
         ..Grants::default()
     };
     Collection { resources, grants: vec![CookbookGrants { cookbook: "test".into(), grants }] }
