@@ -110,7 +110,7 @@ pub static GUARDS: &[GuardDefinition] = &[
         "network",
         "url_answers",
         "url",
-        "Holds if a GET of the URL is answered with a status from 200 to 299 within 10 seconds.",
+        "Holds if a GET of the URL is answered with a status from 200 to 299 within 10 seconds. Redirects are not followed.",
         of_text!(lower::url, "url", |url| Guard::UrlAnswers { url }),
     ),
 ];

@@ -61,10 +61,14 @@ pub(super) static WAIT_FOR: TypeDefinition = TypeDefinition {
     actions: &[Action::Wait],
     properties: &[
         property("address", ValueType::Text, "`host:port` that must accept TCP connections."),
-        property("url", ValueType::Text, "URL that must answer a GET."),
+        property(
+            "url",
+            ValueType::Text,
+            "URL that must answer a GET. A redirect is not followed, but an answer.",
+        ),
         property("statuses", ValueType::IntegerList, "Statuses that count as an answer. Default 200 to 299."),
         property("path", ValueType::Text, "Absolute path where something must be."),
-        property("absent", ValueType::Boolean, "Wait until it is not so any more. Default false."),
+        property("absent", ValueType::Boolean, "Wait until none of it is so any more. Default false."),
     ],
     example: "ctx.wait_for(\"database\").address(\"127.0.0.1:5432\").timeout(60).declare()?;",
     support: LINUX,

@@ -17,13 +17,13 @@ resources! {
     WaitFor = network::wait_for(name: Text) {
         /// `host:port` that must accept TCP connections.
         address: Text,
-        /// URL that must answer a GET.
+        /// URL that must answer a GET. A redirect is not followed, but an answer.
         url: Text,
         /// Statuses that count as an answer. Default 200 to 299.
         statuses: IntegerList,
         /// Absolute path where something must be.
         path: Text,
-        /// Wait until it is not so any more. Default false.
+        /// Wait until none of it is so any more. Default false.
         absent: Boolean,
     }
 }

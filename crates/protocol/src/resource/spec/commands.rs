@@ -58,6 +58,6 @@ pub struct WaitForSpec {
     pub statuses: Vec<i32>,
     /// Absolute path where something must be.
     pub path: Option<String>,
-    /// Wait until it is not so any more.
+    /// Wait until none of it is so any more.
     pub absent: bool,
 }
