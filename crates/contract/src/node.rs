@@ -1,7 +1,7 @@
 //! Everything that an evaluation may look at, and nothing else: the same [`Node`] and the same
 //! cookbook always give the same collection.
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
 
 use engine_protocol::{Facts, resource::Origin};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::{
     diagnose::did_you_mean,
     error::{Code, ContractError},
     package::Bundle,
-    template::Renderer,
+    template::{self, Renderer},
 };
 
 /// An instance as its recipes see it, with the stack around it.
@@ -93,23 +93,34 @@ pub fn addresses(facts: &Facts) -> Vec<String> {
 }
 
 /// Templates and files of the cookbooks of one evaluation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bundles<'a> {
+    facts: &'a Facts,
+    /// The facts in the form that templates want, made when the first one is rendered.
+    node: Rc<OnceCell<template::Global>>,
     cookbooks: BTreeMap<String, BundleSources<'a>>,
 }
 
 #[derive(Debug)]
 struct BundleSources<'a> {
     bundle: &'a Bundle,
-    renderer: Renderer,
+    attributes: &'a Value,
+    facts: &'a Facts,
+    node: Rc<OnceCell<template::Global>>,
+    renderer: Option<Renderer>,
 }
 
 impl<'a> Bundles<'a> {
+    /// No cookbook yet; templates will see these facts.
+    pub fn new(facts: &'a Facts) -> Self {
+        Bundles { facts, node: Rc::default(), cookbooks: BTreeMap::new() }
+    }
+
     /// Adds a cookbook, with the attributes as it sees them.
-    pub fn insert(&mut self, cookbook: &str, bundle: &'a Bundle, facts: &Facts, attributes: &Value) {
-        let node = serde_json::to_value(facts).unwrap_or_default();
-        let renderer = Renderer::new(&node, attributes);
-        self.cookbooks.insert(cookbook.to_owned(), BundleSources { bundle, renderer });
+    pub fn insert(&mut self, cookbook: &str, bundle: &'a Bundle, attributes: &'a Value) {
+        let (facts, node) = (self.facts, Rc::clone(&self.node));
+        let sources = BundleSources { bundle, attributes, facts, node, renderer: None };
+        self.cookbooks.insert(cookbook.to_owned(), sources);
     }
 }
 
@@ -144,7 +155,11 @@ impl Sources for BundleSources<'_> {
         let text = std::str::from_utf8(self.read("templates", source)?)
             .map_err(|_| ContractError::new(Code::Template, format!("`templates/{source}` is not UTF-8")))?
             .to_owned();
-        self.renderer
+        let renderer = self.renderer.get_or_insert_with(|| {
+            let node = self.node.get_or_init(|| template::global(self.facts));
+            Renderer::new(node.clone(), template::global(self.attributes))
+        });
+        renderer
             .render(source, &text, variables)
             .map_err(|error| ContractError::new(Code::Template, error.to_string()).on("source"))
     }

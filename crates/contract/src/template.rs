@@ -2,6 +2,15 @@
 //! cookbooks of every language have the same ones.
 
 use minijinja::{Environment, UndefinedBehavior, Value, value::Serde};
+use serde::Serialize;
+
+/// Something that all templates see. Cheap to clone.
+pub type Global = Value;
+
+/// What templates are to see, in their form.
+pub fn global(of: &impl Serialize) -> Global {
+    Value::from(Serde(of))
+}
 
 /// Renders the templates of one cookbook for one node.
 #[derive(Debug)]
@@ -27,7 +36,7 @@ fn describe(error: &minijinja::Error) -> String {
 
 impl Renderer {
     /// A renderer in which every template sees `node` (the facts) and `attributes`.
-    pub fn new(node: &serde_json::Value, attributes: &serde_json::Value) -> Self {
+    pub fn new(node: Global, attributes: Global) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let syntax = environment
@@ -42,8 +51,8 @@ impl Renderer {
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         // A template may not run for ever: the loop in it is the guest's.
         environment.set_fuel(Some(5_000_000));
-        environment.add_global("node", Value::from(Serde(node)));
-        environment.add_global("attributes", Value::from(Serde(attributes)));
+        environment.add_global("node", node);
+        environment.add_global("attributes", attributes);
         Renderer { environment }
     }
 
@@ -68,7 +77,8 @@ mod tests {
     use super::*;
 
     fn render(text: &str, variables: &serde_json::Value) -> Result<String, TemplateError> {
-        Renderer::new(&json!({"hostname": "web"}), &json!({"port": 80})).render("t", text, variables)
+        let (node, attributes) = (global(&json!({"hostname": "web"})), global(&json!({"port": 80})));
+        Renderer::new(node, attributes).render("t", text, variables)
     }
 
     #[test]

@@ -13,7 +13,7 @@ use engine_contract::{
 };
 use engine_model::{CookbookReference, RecipeName};
 use engine_protocol::{
-    Collection, Grants,
+    Collection, Facts, Grants,
     resource::{Guard, Origin},
 };
 use engine_scheduler::{
@@ -166,6 +166,8 @@ fn failures(errors: &[ContractError]) -> EvaluateFailure {
 pub(crate) struct Evaluation {
     pub(crate) collector: Collector,
     pub(crate) node: Node,
+    /// What the node was before checkpoints changed it: handles may still speak of it.
+    earlier_facts: Vec<Facts>,
     engine: Engine,
     limits: EvaluationLimits,
     cookbooks: Arc<BTreeMap<String, Cookbook>>,
@@ -191,6 +193,7 @@ impl Evaluation {
         Evaluation {
             collector: Collector::new(limits.collector()),
             node,
+            earlier_facts: Vec::new(),
             engine,
             limits,
             cookbooks,
@@ -262,6 +265,17 @@ impl Evaluation {
             .ok_or_else(|| ContractError::new(Code::NotFound, "there is no such guard"))
     }
 
+    /// Which facts are the present ones.
+    pub(crate) fn facts_snapshot(&self) -> usize {
+        self.earlier_facts.len()
+    }
+
+    /// Facts of now or of earlier.
+    pub(crate) fn facts_at(&self, snapshot: usize) -> Option<&Facts> {
+        let present = (snapshot == self.earlier_facts.len()).then_some(&self.node.facts);
+        self.earlier_facts.get(snapshot).or(present)
+    }
+
     pub(crate) fn log(&mut self, origin: &Origin, level: LogLevel, message: &str) -> wasmtime::Result<()> {
         self.log_messages += 1;
         if self.log_messages > self.limits.log_messages {
@@ -275,18 +289,20 @@ impl Evaluation {
 
     fn take_batch(&mut self) -> Result<Collection, Vec<ContractError>> {
         let cookbooks = Arc::clone(&self.cookbooks);
-        let mut bundles = Bundles::default();
+        let used: BTreeSet<String> = self.ran.iter().map(|recipe| recipe.cookbook.to_string()).collect();
+        for name in &used {
+            self.attributes(name).map_err(|error| vec![error])?;
+        }
+        let mut bundles = Bundles::new(&self.node.facts);
         let mut grants = BTreeMap::from([(
             BUILT_IN.to_owned(),
             Grants { packages: vec!["**".to_owned()], ..Grants::default() },
         )]);
-        let used: BTreeSet<String> = self.ran.iter().map(|recipe| recipe.cookbook.to_string()).collect();
         for (name, cookbook) in cookbooks.iter().filter(|(name, _)| used.contains(*name)) {
-            let attributes = self.attributes(name).map_err(|error| vec![error])?.clone();
-            bundles.insert(name, &cookbook.package.bundle, &self.node.facts, &attributes);
+            bundles.insert(name, &cookbook.package.bundle, &self.attributes[name]);
             grants.insert(name.clone(), cookbook.grants.clone());
         }
-        bundles.insert(BUILT_IN, engine_bundle(), &self.node.facts, &Value::Null);
+        bundles.insert(BUILT_IN, engine_bundle(), &Value::Null);
         self.collector.take_batch(&mut bundles, &grants)
     }
 
@@ -304,7 +320,9 @@ impl Evaluation {
         self.deadline += waiting.elapsed();
         match reached {
             Checkpoint::Reached(facts) => {
-                self.node.facts = *facts;
+                if *facts != self.node.facts {
+                    self.earlier_facts.push(std::mem::replace(&mut self.node.facts, *facts));
+                }
                 Ok(Ok(()))
             }
             Checkpoint::Stopped | Checkpoint::Unknown => {

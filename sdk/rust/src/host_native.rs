@@ -93,9 +93,9 @@ impl Session {
     /// Validates what was declared since the batch before.
     pub(crate) fn take_batch(&self) -> Result<(), Vec<Error>> {
         let state = &mut *self.state();
-        let mut bundles = Bundles::default();
         let name = state.metadata.name.clone();
-        bundles.insert(&name, &state.bundle, &state.node.facts, &state.node.attributes);
+        let mut bundles = Bundles::new(&state.node.facts);
+        bundles.insert(&name, &state.bundle, &state.node.attributes);
         let grants = BTreeMap::from([(name, state.grants.clone())]);
         match state.collector.take_batch(&mut bundles, &grants) {
             Ok(batch) => {

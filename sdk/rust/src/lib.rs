@@ -8,7 +8,7 @@ mod builder;
 mod context;
 mod declare;
 mod error;
-mod facts;
+pub mod facts;
 pub mod resources;
 mod stack;
 

@@ -35,7 +35,7 @@ pub use engine_contract::{
     Metadata, StackView,
     node::{AppView, InstanceView},
 };
-pub use engine_protocol::{Collection, Facts, Grants, Resource};
+pub use engine_protocol::{Collection, Facts, Grants, Resource, facts};
 use serde_json::{Value, json};
 
 use crate::{
@@ -138,7 +138,15 @@ impl Harness {
         &self.metadata
     }
 
-    /// The node's facts; [`debian`] is something to start from.
+    /// The node's facts; [`debian`] is something to start from, and [`facts`] has what they consist of.
+    ///
+    /// ```
+    /// use engine_sdk::testing::{Facts, debian, facts::Disk};
+    ///
+    /// let data = Disk { name: "vdb".into(), size_bytes: 100 << 30, ..Disk::default() };
+    /// let mut facts = debian();
+    /// facts.disks.push(data);
+    /// ```
     pub fn facts(mut self, facts: Facts) -> Self {
         self.node.facts = facts;
         self

@@ -1,62 +1,22 @@
-//! What a recipe sees and what steers it: facts, attributes, the stack, the log, the evaluation.
+//! What a recipe sees of the stack and what steers it: attributes, the stack, the log, the evaluation.
 
-use engine_contract::{
-    ContractError, Node,
-    error::Code,
-    node::{InstanceView, addresses},
-};
-use engine_protocol::Facts;
+use engine_contract::{ContractError, Node, error::Code, node::InstanceView};
 use engine_scheduler::ports::LogLevel;
 use serde_json::Value;
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
 
 use super::{
     Caller, State, interface,
-    values::{AppHandle, Fallible, InstanceHandle, LayerHandle, THIS_INSTANCE, WitLevel, fallible},
+    values::{AppHandle, Fallible, InstanceHandle, LayerHandle, THIS_INSTANCE, TextOf, WitLevel, fallible},
 };
 use crate::{evaluate, visible::visible};
 
 pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    facts(&mut linker.instance(&interface("facts"))?)?;
     attributes(&mut linker.instance(&interface("attributes"))?)?;
     stack(&mut linker.instance(&interface("stack"))?)?;
     instances(&mut linker.instance(&interface("stack"))?)?;
     log(&mut linker.instance(&interface("log"))?)?;
     evaluation(&mut linker.instance(&interface("evaluation"))?)
-}
-
-/// A function of the contract that returns a text of a `T`.
-type TextOf<T> = (&'static str, fn(&T) -> &str);
-
-fn facts(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    let texts: [TextOf<Facts>; 9] = [
-        ("hostname", |facts| &facts.hostname),
-        ("fqdn", |facts| &facts.fqdn),
-        ("platform", |facts| &facts.platform.name),
-        ("platform-family", |facts| &facts.platform.family),
-        ("platform-version", |facts| &facts.platform.version),
-        ("kernel-release", |facts| &facts.kernel.release),
-        ("architecture", |facts| &facts.architecture),
-        ("init-system", |facts| &facts.init_system),
-        ("package-manager", |facts| &facts.package_manager),
-    ];
-    for (name, text) in texts {
-        linker.func_wrap(name, move |caller: Caller<'_>, (): ()| {
-            Ok((text(&caller.data().lock().node.facts).to_owned(),))
-        })?;
-    }
-    linker.func_wrap("cpu-count", |caller: Caller<'_>, (): ()| {
-        Ok((caller.data().lock().node.facts.cpu_count,))
-    })?;
-    linker.func_wrap("memory-bytes", |caller: Caller<'_>, (): ()| {
-        Ok((caller.data().lock().node.facts.memory_bytes,))
-    })?;
-    linker.func_wrap("addresses", |caller: Caller<'_>, (): ()| {
-        Ok((addresses(&caller.data().lock().node.facts),))
-    })?;
-    linker.func_wrap("json", |caller: Caller<'_>, (): ()| {
-        Ok((serde_json::to_string(&caller.data().lock().node.facts)?,))
-    })
 }
 
 /// Looks an attribute up and converts it; a value of another type is an error, nothing is none.

@@ -5,6 +5,7 @@
 mod capabilities;
 mod common;
 mod context;
+mod facts;
 mod values;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,6 +94,7 @@ pub(crate) fn linker(
     let mut linker = Linker::new(engine);
     linker.instance(&interface("types"))?;
     common::add(&mut linker.instance(&interface("common"))?)?;
+    facts::add(&mut linker.instance(&interface("facts"))?)?;
     context::add(&mut linker)?;
     for capability in granted {
         capabilities::add(&mut linker.instance(&interface(capability))?, capability)?;

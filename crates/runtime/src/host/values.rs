@@ -4,6 +4,9 @@ use engine_contract::ContractError;
 use engine_protocol::resource::Timing;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+/// A function of the contract that returns a text of a `T`.
+pub(crate) type TextOf<T> = (&'static str, fn(&T) -> &str);
+
 /// A declared resource: its handle's representation is the resource's id.
 pub(crate) struct Declared;
 /// A guard: an index into the evaluation's guards.

@@ -15,6 +15,15 @@ type Function = (&'static str, &'static str, &'static str, &'static str, &'stati
 const OWN: &str = "(result (result (own $it) (error $error)))";
 const FUNCTIONS: &[Function] = &[
     ("hostname", "facts", "hostname", "", "(result string)", "i32"),
+    ("disk.all", "facts", "disks", "", "(result (list (own $it)))", "i32"),
+    (
+        "disk.name",
+        "facts",
+        "[method]disk.name",
+        "(param \"self\" (borrow $it))",
+        "(result string)",
+        "i32 i32",
+    ),
     (
         "attribute-text",
         "attributes",
@@ -188,7 +197,7 @@ fn import(text: &mut String, interface: &str, used: &[&Function]) {
     } else if interface == "log" {
         text.push_str(r#"(type $l (enum "debug" "info" "warn")) (export "level" (type $level (eq $l)))"#);
     }
-    for kind in ["file", "template", "cookbook-file", "service"] {
+    for kind in ["file", "template", "cookbook-file", "service", "disk"] {
         let of_kind = |id: &str| id.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.'));
         if used.iter().any(|(id, of, ..)| *of == interface && of_kind(id)) {
             let _ = writeln!(text, "(export \"{kind}\" (type ${kind} (sub resource)))");

@@ -17,7 +17,7 @@ use engine_contract::{
     package::Bundle,
 };
 use engine_model::{CookbookReference, CookbookSource, RecipeName};
-use engine_protocol::{Collection, Facts, Grants};
+use engine_protocol::{Collection, Facts, Grants, facts::Disk};
 use engine_runtime::{Cache, EvaluationLimits, LoadError, Runtime};
 use engine_scheduler::ports::{Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, LogLevel};
 use serde_json::{Value, json};
@@ -164,10 +164,18 @@ pub fn everything() -> Grants {
     let all = || vec!["**".to_owned()];
     Grants {
         packages: all(),
+        repositories: all(),
         files: vec!["/**".to_owned()],
+        downloads: all(),
         services: all(),
+        units: all(),
+        schedules: all(),
         users: all(),
         groups: all(),
+        sudoers: all(),
+        system: all(),
+        storage: all(),
+        network: all(),
         execute: vec![all()],
     }
 }
@@ -256,7 +264,8 @@ pub fn request(run_list: &[&str]) -> EvaluateRequest {
 }
 
 pub fn facts(hostname: &str) -> Facts {
-    Facts { hostname: hostname.to_owned(), ..Facts::default() }
+    let disk = Disk { name: format!("disk of {hostname}"), ..Disk::default() };
+    Facts { hostname: hostname.to_owned(), disks: vec![disk], ..Facts::default() }
 }
 
 /// Remembers what an evaluation said, and answers checkpoints.

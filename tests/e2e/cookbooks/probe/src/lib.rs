@@ -8,8 +8,9 @@ use engine_sdk::prelude::*;
 #[macro_use]
 mod value;
 mod declare;
+mod facts;
 
-engine_sdk::cookbook! { recipes: [default] }
+engine_sdk::cookbook! { recipes: [default, facts_file] }
 
 /// Declares the resources in the attribute `probe.resources`.
 #[recipe]
@@ -23,4 +24,10 @@ fn default(ctx: &mut Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes all facts to a file.
+#[recipe]
+fn facts_file(ctx: &mut Context) -> Result<()> {
+    facts::write(ctx)
 }
