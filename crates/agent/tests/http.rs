@@ -23,7 +23,7 @@ fn patience() -> Patience<'static> {
 }
 
 fn ask(url: &str) -> Result<Response, HttpError> {
-    get(&Request { url, headers: &[], follow: true }, patience())
+    get(&Request { url, headers: &[], conditions: &[], follow: true }, patience())
 }
 
 fn body(response: &mut Response) -> Result<Vec<u8>, HttpError> {
@@ -92,14 +92,17 @@ fn headers_are_sent_and_those_of_the_recipe_win() {
     let (_directory, server) = served();
     let url = server.url("headers/");
     let headers = [("Accept".to_owned(), "text/plain".to_owned()), ("X-One".to_owned(), "1".to_owned())];
-    let mut response = get(&Request { url: &url, headers: &headers, follow: true }, patience()).unwrap();
+    let mut response =
+        get(&Request { url: &url, headers: &headers, conditions: &[], follow: true }, patience()).unwrap();
     let text = String::from_utf8(body(&mut response).unwrap()).unwrap();
     assert!(text.contains("accept: text/plain\n") && text.contains("x-one: 1\n"), "{text}");
     assert!(!text.contains("*/*"), "{text}");
     let host = format!("host: 127.0.0.1:{}\n", server.port);
     assert!(text.contains(&host) && text.contains("user-agent: engine/"), "{text}");
     let broken = [("X-One".to_owned(), "a\r\nHost: b".to_owned())];
-    let error = get(&Request { url: &url, headers: &broken, follow: true }, patience()).err().unwrap();
+    let error = get(&Request { url: &url, headers: &broken, conditions: &[], follow: true }, patience())
+        .err()
+        .unwrap();
     assert!(matches!(error, HttpError::Request { .. }), "{error}");
 }
 
@@ -113,7 +116,8 @@ fn redirects_are_followed_relative_ones_as_well() {
         }
     }
     let url = server.url("redirect/302?to=/plain/file");
-    let response = get(&Request { url: &url, headers: &[], follow: false }, patience()).unwrap();
+    let response =
+        get(&Request { url: &url, headers: &[], conditions: &[], follow: false }, patience()).unwrap();
     assert_eq!((response.status, response.header("location")), (302, Some("/plain/file")));
 }
 
@@ -133,7 +137,9 @@ fn headers_of_the_recipe_stay_with_their_host() {
     let headers = [("Authorization".to_owned(), "Bearer secret".to_owned())];
     let sent = |target: &str| {
         let url = server.url(&format!("redirect/302?to={target}"));
-        let mut response = get(&Request { url: &url, headers: &headers, follow: true }, patience()).unwrap();
+        let mut response =
+            get(&Request { url: &url, headers: &headers, conditions: &[], follow: true }, patience())
+                .unwrap();
         String::from_utf8(body(&mut response).unwrap()).unwrap().contains("secret")
     };
     assert!(sent(&server.url("headers/")));
@@ -176,7 +182,7 @@ fn whoever_waits_for_an_answer_can_stop() {
     // The first looks are at the connection; by then nothing more comes.
     let stopping = || looks.replace(looks.get() + 1) > 5;
     let patience = Patience::new(&stopping, Instant::now() + Duration::from_mins(1));
-    let silent = Request { url: &server.url("silent/"), headers: &[], follow: true };
+    let silent = Request { url: &server.url("silent/"), headers: &[], conditions: &[], follow: true };
     assert!(matches!(get(&silent, patience), Err(HttpError::Stopped)));
 
     let mut response = ask(&server.url("endless/empty")).unwrap();
@@ -190,7 +196,7 @@ fn nobody_waits_longer_than_there_is_time_or_patience_with_silence() {
     let (_directory, server) = served();
     let little = Duration::from_millis(300);
     let url = server.url("silent/");
-    let request = Request { url: &url, headers: &[], follow: true };
+    let request = Request { url: &url, headers: &[], conditions: &[], follow: true };
     let short = Patience::new(&|| false, Instant::now() + little);
     assert!(matches!(get(&request, short), Err(HttpError::Deadline { .. })));
     assert!(matches!(get(&request, patience().with_silence(little)), Err(HttpError::Silent { .. })));
@@ -230,7 +236,7 @@ fn only_servers_that_the_node_trusts_are_spoken_to() {
         let stopping = || stops.replace(stops.get() + 1) > 5;
         let patience = Patience::new(&stopping, Instant::now() + Duration::from_mins(1));
         let silent = url("localhost", "silent/");
-        let result = get(&Request { url: &silent, headers: &[], follow: true }, patience);
+        let result = get(&Request { url: &silent, headers: &[], conditions: &[], follow: true }, patience);
         assert!(matches!(result, Err(HttpError::Stopped)));
     });
 }

@@ -39,8 +39,7 @@ pub(super) fn check_spec<'r>(
         (_, State::NoParent(_)) if makes && context.opaque().is_some() => {
             Check::Unknown(context.opaque().unwrap_or_default())
         }
-        (Action::CreateIfMissing, State::File { .. })
-        | (Action::Delete, State::Absent | State::NoParent(_)) => Check::UpToDate,
+        (Action::CreateIfMissing, State::File { .. }) => Check::UpToDate,
         (_, state @ (State::Absent | State::File { .. })) if makes => {
             let wanted = Wanted {
                 path: &spec.path,
@@ -52,18 +51,26 @@ pub(super) fn check_spec<'r>(
             };
             content::check(wanted, &state, context)?
         }
-        (Action::Delete, State::File { body, .. }) => {
-            let prediction = Prediction::Path(spec.path.clone(), State::Absent);
-            Check::differs(vec![done("deleted")], vec![prediction], move |context| {
-                backup::keep(&context.node.settings.state_dir, &spec.path, &body, spec.backup)?;
-                delete(&spec.path, context)?;
-                Ok(Vec::new())
-            })
-        }
-        (Action::Delete, state) => return Err(wrong_kind(&spec.path, &state, "file").into()),
+        (Action::Delete, state) => check_delete(&spec.path, spec.backup, state)?,
         (_, state) if makes => return Err(wrong_kind(&spec.path, &state, "file").into()),
         _ => return Ok(None),
     }))
+}
+
+/// Checks a file that shall not be there.
+pub(crate) fn check_delete(path: &str, backup: u32, state: State) -> Result<Check<'_>, Error> {
+    match state {
+        State::Absent | State::NoParent(_) => Ok(Check::UpToDate),
+        State::File { body, .. } => {
+            let prediction = Prediction::Path(path.to_owned(), State::Absent);
+            Ok(Check::differs(vec![done("deleted")], vec![prediction], move |context| {
+                backup::keep(&context.node.settings.state_dir, path, &body, backup)?;
+                delete(path, context)?;
+                Ok(Vec::new())
+            }))
+        }
+        state => Err(wrong_kind(path, &state, "file").into()),
+    }
 }
 
 /// Deletes a file or link.

@@ -16,6 +16,7 @@ use rustix::{
 use super::{
     FileError,
     attributes::{Attributes, set},
+    body::Body,
     failed, split,
 };
 
@@ -69,6 +70,13 @@ impl Draft {
     /// Adds all that can be read from `source`.
     pub fn add_from(&mut self, source: &mut impl io::Read) -> Result<u64, FileError> {
         io::copy(source, &mut self.file).map_err(unwritten(&self.path))
+    }
+
+    /// Its content so far.
+    pub fn body(&self) -> Result<Body, FileError> {
+        let file = self.file.try_clone().and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (size, file) = file.map_err(unwritten(&self.path))?;
+        Ok(Body::OnDisk(Rc::new(file.into()), size))
     }
 
     /// Gives it owner and mode, and makes sure that all of it is on disk.

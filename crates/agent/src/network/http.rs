@@ -185,8 +185,10 @@ impl fmt::Display for Shown {
 pub struct Request<'a> {
     /// An `http` or `https` URL.
     pub url: &'a str,
-    /// Headers on top of those that every request has.
+    /// Headers of the recipe, for its host alone.
     pub headers: &'a [(String, String)],
+    /// Headers that say what is known already, for whoever answers in the end.
+    pub conditions: &'a [(&'static str, String)],
     /// Whether redirects are followed; else they are an answer.
     pub follow: bool,
 }
@@ -216,7 +218,9 @@ pub fn get(request: &Request<'_>, patience: Patience<'_>) -> Result<Response, Ht
     for _ in 0..=REDIRECTS {
         let own = (uri.scheme(), uri.authority()) == (first.scheme(), first.authority());
         let headers = if own { request.headers } else { &[] };
-        let mut response = exchange(&uri, headers, patience)?;
+        let conditions = request.conditions.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut response = exchange(&uri, conditions.chain(headers), patience)?;
         let redirect = matches!(response.status, 301 | 302 | 303 | 307 | 308);
         if !(redirect && request.follow && response.headers.contains_key(header::LOCATION)) {
             return Ok(response);
@@ -240,7 +244,11 @@ fn checked(uri: Uri) -> Result<Uri, HttpError> {
 }
 
 /// One request and its answer.
-fn exchange(uri: &Uri, headers: &[(String, String)], patience: Patience<'_>) -> Result<Response, HttpError> {
+fn exchange<'h>(
+    uri: &Uri,
+    headers: impl Iterator<Item = (&'h str, &'h str)>,
+    patience: Patience<'_>,
+) -> Result<Response, HttpError> {
     let url = Shown::of(uri);
     let refused =
         |reason: &dyn fmt::Display| HttpError::Request { url: url.clone(), reason: reason.to_string() };
@@ -252,8 +260,7 @@ fn exchange(uri: &Uri, headers: &[(String, String)], patience: Patience<'_>) -> 
         ("connection", "close"),
         ("user-agent", concat!("engine/", env!("CARGO_PKG_VERSION"))),
     ];
-    let recipe = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in own.into_iter().chain(recipe) {
+    for (name, value) in own.into_iter().chain(headers) {
         let name = header::HeaderName::try_from(name).map_err(|error| refused(&error))?;
         let value = header::HeaderValue::try_from(value).map_err(|error| refused(&error))?;
         request.headers_mut().insert(name, value);

@@ -82,7 +82,7 @@ pub fn port_open(address: &str, patience: Patience<'_>) -> Result<Seen, NetworkE
 /// Whether a GET is answered now with one of these statuses, or one from 200 to 299 if there is none. A redirect is
 /// an answer like another: where it leads was not asked for.
 pub fn url_answers(url: &str, statuses: &[i32], patience: Patience<'_>) -> Result<Seen, NetworkError> {
-    let request = Request { url, headers: &[], follow: false };
+    let request = Request { url, headers: &[], conditions: &[], follow: false };
     let response = match http::get(&request, patience.at_most(URL_LIMIT)) {
         Ok(response) => response,
         Err(HttpError::Stopped) => return Err(NetworkError::Stopped),
