@@ -7,7 +7,7 @@ use super::*;
 pub(super) static REMOTE_FILE: TypeDefinition = TypeDefinition {
     name: "remote_file",
     capability: "downloads",
-    documentation: "A file that the node fetches from a URL. Its path needs a grant of `files`, its URL one of `downloads`.",
+    documentation: "A file that the node fetches from a URL. Its path needs a grant of `files`, its URL one of `downloads`. Redirects are followed, at most 5, to other hosts too, but never from `https` to `http`. An `https` server must be one that the node trusts, which takes the package `ca-certificates`. No proxy is used.",
     identity: Some(PATH),
     actions: FILE_ACTIONS,
     properties: &[
@@ -15,9 +15,13 @@ pub(super) static REMOTE_FILE: TypeDefinition = TypeDefinition {
         property(
             "checksum",
             ValueType::Text,
-            "SHA-256 of the content in hexadecimal digits. Needed for `http`; without it, the server's ETag says whether there is something new.",
+            "SHA-256 of the content in hexadecimal digits. Needed for `http`. Without it the server is asked each time, in plans too, whether it has something new; one that has neither ETag nor date gives all of it, to be compared.",
         ),
-        property("headers", ValueType::TextMap, "Headers of the request, such as `Accept`."),
+        property(
+            "headers",
+            ValueType::TextMap,
+            "Headers of the request, such as `Authorization`. No other host gets them that a redirect leads to.",
+        ),
         OWNER,
         GROUP,
         MODE,

@@ -4,7 +4,9 @@ use crate::builder::*;
 
 resources! {
     /// A file that the node fetches from a URL. Its path needs a grant of `files`, its URL one of
-    /// `downloads`.
+    /// `downloads`. Redirects are followed, at most 5, to other hosts too, but never from `https` to `http`.
+    /// An `https` server must be one that the node trusts, which takes the package `ca-certificates`. No
+    /// proxy is used.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`CreateIfMissing`](Action::CreateIfMissing),
     /// [`Delete`](Action::Delete), [`Touch`](Action::Touch).
@@ -22,10 +24,11 @@ resources! {
     RemoteFile = downloads::remote_file(path: Text) {
         /// The URL, `https` or `http`. Needed.
         source: Text,
-        /// SHA-256 of the content in hexadecimal digits. Needed for `http`; without it, the server's ETag
-        /// says whether there is something new.
+        /// SHA-256 of the content in hexadecimal digits. Needed for `http`. Without it the server is asked
+        /// each time, in plans too, whether it has something new; one that has neither ETag nor date gives
+        /// all of it, to be compared.
         checksum: Text,
-        /// Headers of the request, such as `Accept`.
+        /// Headers of the request, such as `Authorization`. No other host gets them that a redirect leads to.
         headers: TextMap,
         /// User name or numeric id. Left alone if not set; root for something new.
         owner: Text,
