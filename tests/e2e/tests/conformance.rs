@@ -26,6 +26,7 @@ macro_rules! domains {
 
 domains! {
     commands,
+    edits,
     files,
     services,
     storage,

@@ -145,6 +145,20 @@ pub enum FileError {
         /// What it printed.
         output: Tail,
     },
+    /// A file that shall be edited is missing.
+    #[error("`{path}` does not exist and so has nothing to be edited; declare a file before")]
+    NoFile {
+        /// The path.
+        path: String,
+    },
+    /// A file cannot be edited as the recipe says.
+    #[error("`{path}`: {error}")]
+    Edit {
+        /// The path.
+        path: String,
+        /// Why.
+        error: edit::EditError,
+    },
     /// A file is larger than what can be worked with in memory.
     #[error("`{path}` is too large to be {what}; the limit is {limit} bytes")]
     TooLarge {
@@ -176,7 +190,7 @@ pub enum FileError {
 impl FileError {
     /// Whether the message may quote what is in a file.
     pub fn may_quote(&self) -> bool {
-        matches!(self, FileError::Malformed { .. } | FileError::Refused { .. })
+        matches!(self, FileError::Malformed { .. } | FileError::Refused { .. } | FileError::Edit { .. })
     }
 }
 

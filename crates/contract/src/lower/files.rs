@@ -199,6 +199,9 @@ pub(super) fn ini_setting(declared: &Declared<'_>) -> Lowered<Spec> {
         return Err(invalid("separator", "it must be `=` or `:`, with spaces or without"));
     }
     let value = match declared.line("value")? {
+        Some(value) if value.ends_with('\\') => {
+            return Err(invalid("value", "a backslash at its end would make the next line part of it"));
+        }
         Some(value) => value,
         None if declared.does(&[Action::Create]) => return Err(missing("value", "say which value")),
         None => String::new(),
