@@ -15,7 +15,8 @@ use engine_model::{LifecycleEvent, Name};
   engine run deploy --stack demo --layer app
 
 Exit status: 0 all went well; 1 something failed, the summary says on which host;
-2 the command line or a file makes no sense; 130 stopped by Ctrl-C.")]
+2 the command line or a file makes no sense; 130 stopped by Ctrl-C.
+With --detailed-exitcode: 0 nothing to change, 2 something to change, 1 anything else.")]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -58,14 +59,18 @@ pub(crate) enum Command {
   engine run setup --stack demo
   engine run setup --stack demo --instance app-2
   engine run configure --stack demo --json > run.jsonl
-  engine run deploy --stack stacks/demo.toml --layer app --parallel 2")]
+  engine run deploy --stack stacks/demo.toml --layer app --parallel 2
+  engine run setup --stack demo --verify  fails if a second run would change anything
+  engine run --plan setup.plan            applies a saved plan, and nothing else")]
     Run(RunArguments),
 
     /// Show what a lifecycle event would change, without changing anything
     #[command(after_help = "Examples:
   engine plan setup --stack demo
-  engine plan configure --stack demo -v")]
-    Plan(RunArguments),
+  engine plan configure --stack demo -v
+  engine plan setup --stack demo --out setup.plan && engine run --plan setup.plan
+  engine plan setup --stack demo --detailed-exitcode || echo it has drifted")]
+    Plan(PlanArguments),
 
     /// Look at stack files
     #[command(subcommand)]
@@ -98,9 +103,38 @@ pub(crate) enum Command {
     },
 }
 
-/// A lifecycle event on a stack.
+/// A lifecycle event on a stack, or a saved plan.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
+    /// setup, configure, deploy, undeploy or shutdown
+    #[arg(value_parser = event_parser(), required_unless_present = "plan")]
+    pub(crate) event: Option<LifecycleEvent>,
+
+    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
+    #[arg(long, short, value_name = "STACK", required_unless_present = "plan")]
+    pub(crate) stack: Option<String>,
+
+    /// Apply a plan that `engine plan --out` has saved: exactly that, and only on hosts that have not
+    /// changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "layer", "instance"])]
+    pub(crate) plan: Option<PathBuf>,
+
+    /// Plan once more at the end, and fail if anything is left to change
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    /// Which instances.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+/// What a lifecycle event would do to a stack.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
     /// setup, configure, deploy, undeploy or shutdown
     #[arg(value_parser = event_parser())]
     pub(crate) event: LifecycleEvent,
@@ -109,6 +143,22 @@ pub(crate) struct RunArguments {
     #[arg(long, short, value_name = "STACK")]
     pub(crate) stack: String,
 
+    /// Save the plan for `engine run --plan`. It holds what would be written, secrets included
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Which instances.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+/// Which instances take part.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArguments {
     /// Only instances of this layer; may be repeated
     #[arg(long, value_name = "LAYER")]
     pub(crate) layer: Vec<Name>,
@@ -116,7 +166,11 @@ pub(crate) struct RunArguments {
     /// Only this instance; may be repeated
     #[arg(long, value_name = "INSTANCE")]
     pub(crate) instance: Vec<Name>,
+}
 
+/// How hosts are reached and what is shown.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
     /// How many instances to work on at the same time
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) parallel: u16,
@@ -128,6 +182,10 @@ pub(crate) struct RunArguments {
     /// Show every resource, those that are up to date as well
     #[arg(long, short)]
     pub(crate) verbose: bool,
+
+    /// Exit with 0 if there was nothing to change, 2 if there was, 1 for anything else
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
 
     /// ssh_config to read instead of the stack's, the user's and the system's
     #[arg(long, short = 'F', value_name = "FILE")]

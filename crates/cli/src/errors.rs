@@ -34,6 +34,12 @@ impl Failure {
         Failure { code: USAGE, ..Failure::failed(message) }
     }
 
+    /// The same with another exit status.
+    pub(crate) fn with_code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+
     /// What to do next.
     pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
         self.hint = Some(hint.to_string());

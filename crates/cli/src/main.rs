@@ -6,6 +6,7 @@ mod arguments;
 mod commands;
 mod errors;
 mod paths;
+mod plan_file;
 mod reporter;
 
 use std::process::ExitCode;
@@ -38,8 +39,8 @@ fn main() -> ExitCode {
 fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     let global = arguments.global;
     match arguments.command {
-        Command::Run(run) => commands::run::run(&global, &run, engine_protocol::Mode::Apply),
-        Command::Plan(run) => commands::run::run(&global, &run, engine_protocol::Mode::Plan),
+        Command::Run(arguments) => commands::run::run(&global, &arguments),
+        Command::Plan(arguments) => commands::plan::plan(&global, &arguments),
         Command::Stack(command) => commands::stack::stack(&global, &command),
         Command::Instance(command) => commands::instance::instance(&command),
         Command::Cookbook(command) => commands::cookbook::cookbook(&command),

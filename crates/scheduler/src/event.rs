@@ -113,6 +113,15 @@ pub enum RunEvent {
         /// For what.
         message: String,
     },
+    /// A command that runs printed something.
+    Output {
+        /// The instance.
+        instance: Name,
+        /// The resource.
+        resource: ResourceLabel,
+        /// Whole lines.
+        text: String,
+    },
     /// An action of a resource ended.
     ResourceFinished {
         /// The instance.
@@ -215,6 +224,11 @@ pub enum NodeResult {
         /// Why.
         error: String,
     },
+    /// It is not what it was when the plan was made, so nothing was done.
+    Refused {
+        /// What has changed.
+        error: String,
+    },
     /// The connection ended in the middle.
     ConnectionLost {
         /// What happened, and where the node stands.
@@ -233,6 +247,20 @@ impl NodeResult {
         matches!(self, NodeResult::Successful | NodeResult::LeftOut { .. })
     }
 
+    /// Why a plan for it is not whole; nothing if it is.
+    pub fn why_not_planned(&self) -> Option<String> {
+        match self {
+            NodeResult::Successful => None,
+            NodeResult::Stopped { position } => Some(position.clone()),
+            NodeResult::Failed { error }
+            | NodeResult::EvaluationFailed { error }
+            | NodeResult::Unreachable { error }
+            | NodeResult::LeftOut { error }
+            | NodeResult::Refused { error }
+            | NodeResult::ConnectionLost { error } => Some(error.clone()),
+        }
+    }
+
     /// One word or two for a table.
     pub fn word(&self) -> &'static str {
         match self {
@@ -241,6 +269,7 @@ impl NodeResult {
             NodeResult::EvaluationFailed { .. } => "not evaluated",
             NodeResult::Unreachable { .. } => "unreachable",
             NodeResult::LeftOut { .. } => "left out",
+            NodeResult::Refused { .. } => "refused",
             NodeResult::ConnectionLost { .. } => "connection lost",
             NodeResult::Stopped { .. } => "stopped",
         }

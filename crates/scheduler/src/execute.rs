@@ -19,7 +19,9 @@ use crate::{
     node_run::NodeRun,
     plan::{NodePlan, PlanError, Request, RunPlan, Step, plan},
     ports::{ConnectFailure, Connector, Evaluator, Store, StoreFailure},
-    reboot, status,
+    reboot, replay,
+    saved::{Recorder, SavedNode, SavedPlan, SavedStep},
+    status,
     stop::StopSignal,
 };
 
@@ -62,6 +64,14 @@ pub enum ExecuteError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreFailure),
+    /// The saved plan is of another stack.
+    #[error("the plan is of stack `{plan}`, and the stack file is of `{file}`")]
+    OtherStack {
+        /// The plan's.
+        plan: Name,
+        /// The stack file's.
+        file: Name,
+    },
 }
 
 /// What the nodes of a run share.
@@ -69,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) stack: Arc<Stack>,
     pub(crate) evaluator: Arc<dyn Evaluator>,
     pub(crate) mode: Mode,
+    /// Keeps a plan while it is made.
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) run_label: String,
     pub(crate) run_attributes: Attributes,
     /// Instances that the operator asked for by name.
@@ -82,25 +94,127 @@ pub(crate) struct Shared {
     store_failure: Mutex<Option<StoreFailure>>,
 }
 
+/// What a run does on which node.
+struct Work {
+    event: LifecycleEvent,
+    /// In stack-file order.
+    nodes: Vec<NodeWork>,
+}
+
+struct NodeWork {
+    instance: Instance,
+    primary: Option<Part>,
+    reaction: Option<Part>,
+    /// What the plan was that is carried out.
+    saved: Option<SavedNode>,
+}
+
+/// One part of a node's work, before or after all nodes have done the first one.
+enum Part {
+    Evaluate(Vec<Step>),
+    Saved(Vec<SavedStep>),
+}
+
+impl Work {
+    fn of(stack: &Stack, plan: &RunPlan) -> Self {
+        let part = |plans: &[NodePlan], instance: &Instance| {
+            let plan = plans.iter().find(|plan| plan.instance == instance.name)?;
+            Some(Part::Evaluate(plan.steps.clone()))
+        };
+        let nodes = stack.instances.iter().map(|instance| NodeWork {
+            primary: part(&plan.primary, instance),
+            reaction: part(&plan.reaction, instance),
+            saved: None,
+            instance: instance.clone(),
+        });
+        let nodes = nodes.filter(|node| node.primary.is_some() || node.reaction.is_some());
+        Work { event: plan.event, nodes: nodes.collect() }
+    }
+
+    fn saved(plan: &SavedPlan) -> Self {
+        let part = |steps: &Option<Vec<SavedStep>>| steps.clone().map(Part::Saved);
+        let nodes = plan.nodes.iter().map(|node| NodeWork {
+            instance: node.instance.clone(),
+            primary: part(&node.primary),
+            reaction: part(&node.reaction),
+            saved: Some(node.clone()),
+        });
+        Work { event: plan.event, nodes: nodes.collect() }
+    }
+}
+
 /// A node and how far it has come.
 struct Progress {
     instance: Instance,
     began: Instant,
     connected: Option<NodeRun>,
     result: Option<NodeResult>,
+    /// What it does when all have done the first part.
+    reaction: Option<Part>,
+    /// Whether it does something first, and something then.
+    parts: (bool, bool),
 }
 
 impl Executor {
     /// Plans a run and carries it out.
     pub async fn run(&self, request: &Request, settings: &Settings) -> Result<RunSummary, ExecuteError> {
-        let began = Instant::now();
         let statuses = self.store.statuses(&self.stack.name).await?;
-        let run_plan = plan(&self.stack, &statuses, request)?;
+        let work = Work::of(&self.stack, &plan(&self.stack, &statuses, request)?);
+        Ok(self.carry_out(work, statuses, &request.instances, settings, None).await?.0)
+    }
+
+    /// Makes a plan that can be carried out later.
+    pub async fn plan_to_save(
+        &self,
+        request: &Request,
+        settings: &Settings,
+    ) -> Result<(RunSummary, SavedPlan), ExecuteError> {
+        let settings = Settings { mode: Mode::Plan, ..settings.clone() };
+        let statuses = self.store.statuses(&self.stack.name).await?;
+        let work = Work::of(&self.stack, &plan(&self.stack, &statuses, request)?);
+        let recorder = Some(Recorder::default());
+        let (summary, nodes) =
+            self.carry_out(work, statuses, &request.instances, &settings, recorder).await?;
+        let is_whole = |name: &Name| nodes.iter().any(|node: &SavedNode| node.instance.name == *name);
+        let missing = summary.nodes.iter().filter(|node| !is_whole(&node.instance)).map(|node| {
+            let checkpoint = || "its plan ends at a checkpoint, and what follows cannot be known".to_owned();
+            (node.instance.clone(), node.result.why_not_planned().unwrap_or_else(checkpoint))
+        });
+        let missing = missing.collect();
+        let (stack, event) = (self.stack.name.clone(), request.event);
+        let plan = SavedPlan { stack, event, nodes, missing };
+        Ok((summary, plan))
+    }
+
+    /// Carries a saved plan out: exactly that, on the nodes that have not changed since.
+    pub async fn run_saved(
+        &self,
+        saved: &SavedPlan,
+        settings: &Settings,
+    ) -> Result<RunSummary, ExecuteError> {
+        if saved.stack != self.stack.name {
+            let (plan, file) = (saved.stack.clone(), self.stack.name.clone());
+            return Err(ExecuteError::OtherStack { plan, file });
+        }
+        let statuses = self.store.statuses(&self.stack.name).await?;
+        Ok(self.carry_out(Work::saved(saved), statuses, &[], settings, None).await?.0)
+    }
+
+    async fn carry_out(
+        &self,
+        work: Work,
+        statuses: BTreeMap<Name, InstanceStatus>,
+        named: &[Name],
+        settings: &Settings,
+        recorder: Option<Recorder>,
+    ) -> Result<(RunSummary, Vec<SavedNode>), ExecuteError> {
+        let began = Instant::now();
         let run = match settings.mode {
-            Mode::Apply => Some(self.store.begin_run(&self.stack.name, request.event).await?),
+            Mode::Apply => Some(self.store.begin_run(&self.stack.name, work.event).await?),
             Mode::Plan => None,
         };
         let shared = Arc::new(Shared {
+            recorder,
             stack: Arc::clone(&self.stack),
             evaluator: Arc::clone(&self.evaluator),
             connector: Arc::clone(&self.connector),
@@ -114,7 +228,7 @@ impl Executor {
                 run.map_or_else(|| "plan".to_owned(), |run| run.to_string())
             ),
             run_attributes: settings.attributes.clone(),
-            named: request.instances.clone(),
+            named: named.to_vec(),
             permits: Semaphore::new(settings.parallel.max(1)),
             statuses: Mutex::new(statuses),
             store_failure: Mutex::new(None),
@@ -122,14 +236,11 @@ impl Executor {
         shared.emit(RunEvent::RunStarted {
             run,
             stack: self.stack.name.clone(),
-            event: request.event,
+            event: work.event,
             mode: settings.mode,
-            instances: participants(&self.stack, &run_plan)
-                .iter()
-                .map(|instance| instance.name.clone())
-                .collect(),
+            instances: work.nodes.iter().map(|node| node.instance.name.clone()).collect(),
         });
-        let nodes = carry_out(&shared, &run_plan).await;
+        let (nodes, planned) = carry_out(&shared, work).await;
         let summary =
             RunSummary { nodes, duration_ms: milliseconds(began.elapsed()), stopped: shared.stop.is_set() };
         let remembered = self.remember(run, &summary).await;
@@ -138,7 +249,7 @@ impl Executor {
         remembered?;
         match shared.store_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(failure) => Err(failure.into()),
-            None => Ok(summary),
+            None => Ok((summary, planned)),
         }
     }
 
@@ -155,50 +266,48 @@ impl Executor {
     }
 }
 
-fn participants<'a>(stack: &'a Stack, plan: &RunPlan) -> Vec<&'a Instance> {
-    let takes_part = |instance: &&Instance| {
-        plan.primary.iter().chain(&plan.reaction).any(|node| node.instance == instance.name)
+async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSummary>, Vec<SavedNode>) {
+    let moving: Vec<Name> = match work.event {
+        LifecycleEvent::Setup | LifecycleEvent::Shutdown => {
+            let primary = work.nodes.iter().filter(|node| node.primary.is_some());
+            primary.map(|node| node.instance.name.clone()).collect()
+        }
+        _ => Vec::new(),
     };
-    stack.instances.iter().filter(takes_part).collect()
-}
-
-async fn carry_out(shared: &Arc<Shared>, run_plan: &RunPlan) -> Vec<NodeSummary> {
-    let online = shared.online_without(match run_plan.event {
-        LifecycleEvent::Setup | LifecycleEvent::Shutdown => &run_plan.primary,
-        _ => &[],
-    });
+    let online = shared.online_without(&moving);
     let mut tasks = JoinSet::new();
-    for (position, instance) in participants(&shared.stack, run_plan).into_iter().enumerate() {
-        let steps = steps_of(&run_plan.primary, &instance.name);
-        let (shared, instance, online) = (Arc::clone(shared), instance.clone(), online.clone());
-        let event = run_plan.event;
-        tasks.spawn(async move { (position, primary(shared, instance, event, steps, online).await) });
+    for (position, node) in work.nodes.into_iter().enumerate() {
+        let (shared, online, event) = (Arc::clone(shared), online.clone(), work.event);
+        tasks.spawn(async move { (position, primary(shared, node, event, online).await) });
     }
     let nodes = collect(tasks).await;
 
     let online = shared.online_without(&[]);
-    let mut summaries = BTreeMap::new();
+    let mut ended = BTreeMap::new();
     let mut tasks = JoinSet::new();
     for (position, mut node) in nodes {
-        let steps = steps_of(&run_plan.reaction, &node.instance.name);
         let reacts = node.result.is_none() && online.contains(&node.instance.name);
         let (shared, online) = (Arc::clone(shared), online.clone());
-        match steps {
-            Some(steps) if reacts => {
+        match node.reaction.take() {
+            Some(part) if reacts => {
                 tasks.spawn(async move {
-                    reaction(&shared, &mut node, &steps, &online).await;
+                    reaction(&shared, &mut node, &part, &online).await;
                     (position, node)
                 });
             }
             _ => {
-                summaries.insert(position, shared.finish(node));
+                ended.insert(position, node);
             }
         }
     }
-    for (position, node) in collect(tasks).await {
-        summaries.insert(position, shared.finish(node));
-    }
-    summaries.into_values().collect()
+    ended.extend(collect(tasks).await);
+    let mut planned = Vec::new();
+    let summaries = ended.into_values().map(|node| {
+        planned.extend(shared.planned(&node));
+        shared.finish(node)
+    });
+    let summaries = summaries.collect();
+    (summaries, planned)
 }
 
 async fn collect(mut tasks: JoinSet<(usize, Progress)>) -> Vec<(usize, Progress)> {
@@ -214,19 +323,12 @@ async fn collect(mut tasks: JoinSet<(usize, Progress)>) -> Vec<(usize, Progress)
     nodes
 }
 
-fn steps_of(plans: &[NodePlan], instance: &Name) -> Option<Vec<Step>> {
-    plans.iter().find(|plan| plan.instance == *instance).map(|plan| plan.steps.clone())
-}
-
 /// Connects, and runs the primary steps if the instance has any.
-async fn primary(
-    shared: Arc<Shared>,
-    instance: Instance,
-    event: LifecycleEvent,
-    steps: Option<Vec<Step>>,
-    online: Vec<Name>,
-) -> Progress {
-    let mut node = Progress { began: Instant::now(), connected: None, result: None, instance };
+async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, online: Vec<Name>) -> Progress {
+    let NodeWork { instance, primary, reaction, saved } = work;
+    let parts = (primary.is_some(), reaction.is_some());
+    let (began, connected, result) = (Instant::now(), None, None);
+    let mut node = Progress { instance, began, connected, result, reaction, parts };
     // Acquiring fails only if the semaphore is closed, which nobody does.
     let _permit = shared.permits.acquire().await;
     node.began = Instant::now();
@@ -234,7 +336,7 @@ async fn primary(
         node.result = Some(NodeResult::Stopped { position: "not connected yet".to_owned() });
         return node;
     }
-    if let Err(result) = connect(&shared, &mut node, steps.is_some()).await {
+    if let Err(result) = connect(&shared, &mut node, primary.is_some()).await {
         node.result = Some(result);
         return node;
     }
@@ -243,35 +345,51 @@ async fn primary(
     if shared.status(&name) == InstanceStatus::ConnectionLost {
         shared.set_status(&name, InstanceStatus::Online).await;
     }
-    let Some(steps) = steps else { return node };
+    if let (Some(saved), Some(connected)) = (&saved, &mut node.connected)
+        && let Err(refused) = replay::verify(connected, saved).await
+    {
+        node.result = Some(refused);
+        return node;
+    }
+    let Some(part) = primary else { return node };
     let before = shared.status(&name);
     if let Some(during) = status::during(event) {
         shared.set_status(&name, during).await;
     }
-    let result = run_steps(&mut node, &steps, &online).await;
+    let result = run_part(&mut node, &part, &online).await;
     let touched = node.connected.as_ref().is_some_and(|connected| connected.touched);
     shared.set_status(&name, status::after(event, before, touched, &result)).await;
     node.result = result.err();
     node
 }
 
-async fn reaction(shared: &Arc<Shared>, node: &mut Progress, steps: &[Step], online: &[Name]) {
+async fn reaction(shared: &Arc<Shared>, node: &mut Progress, part: &Part, online: &[Name]) {
     let _permit = shared.permits.acquire().await;
-    let result = run_steps(node, steps, online).await;
+    if let Some(connected) = &mut node.connected {
+        connected.record.reaction = true;
+    }
+    let result = run_part(node, part, online).await;
     let name = &node.instance.name;
     let status = status::after(LifecycleEvent::Configure, shared.status(name), true, &result);
     shared.set_status(name, status).await;
     node.result = result.err();
 }
 
-async fn run_steps(node: &mut Progress, steps: &[Step], online: &[Name]) -> Result<(), NodeResult> {
-    if let Some(connected) = &mut node.connected {
-        for step in steps {
-            connected.step(step, online).await?;
+async fn run_part(node: &mut Progress, part: &Part, online: &[Name]) -> Result<(), NodeResult> {
+    let Some(connected) = &mut node.connected else { return Ok(()) };
+    match part {
+        Part::Evaluate(steps) => {
+            for step in steps {
+                connected.step(step, online).await?;
+            }
         }
-        reboot::if_requested(connected).await?;
+        Part::Saved(steps) => {
+            for step in steps {
+                replay::apply(connected, step, online).await?;
+            }
+        }
     }
-    Ok(())
+    reboot::if_requested(connected).await
 }
 
 async fn connect(shared: &Arc<Shared>, node: &mut Progress, primary: bool) -> Result<(), NodeResult> {
@@ -343,13 +461,26 @@ impl Shared {
         }
     }
 
-    fn online_without(&self, without: &[NodePlan]) -> Vec<Name> {
+    /// What was planned for a node, if a plan is kept and this is a whole one.
+    fn planned(&self, node: &Progress) -> Option<SavedNode> {
+        let recorder = self.recorder.as_ref()?;
+        let (primary, reaction) = recorder.take(&node.instance.name);
+        let whole = node.result.is_none() && !node.connected.as_ref()?.record.ends_at_checkpoint;
+        let (first, reacts) = node.parts;
+        whole.then(|| SavedNode {
+            instance: node.instance.clone(),
+            primary: first.then_some(primary),
+            reaction: reacts.then_some(reaction),
+        })
+    }
+
+    fn online_without(&self, without: &[Name]) -> Vec<Name> {
         self.stack
             .instances
             .iter()
             .map(|instance| &instance.name)
             .filter(|name| self.status(name) == InstanceStatus::Online)
-            .filter(|name| without.iter().all(|plan| plan.instance != **name))
+            .filter(|name| !without.contains(name))
             .cloned()
             .collect()
     }

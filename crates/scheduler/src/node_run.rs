@@ -8,7 +8,7 @@ use std::{
 
 use engine_model::{Instance, LifecycleEvent, Name, RecipeName};
 use engine_protocol::{
-    Collection, Facts, FromAgent, Mode, ResourceId, Status, ToAgent,
+    Collection, Facts, FromAgent, Mode, Outcome, ResourceId, Status, ToAgent,
     message::{End, PING_SECONDS},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +21,7 @@ use crate::{
         AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, EvaluationObserver, LogLevel, Session,
         SessionFailure,
     },
+    saved::SavedStep,
     view,
 };
 
@@ -42,6 +43,23 @@ pub(crate) struct NodeRun {
     pub(crate) touched: bool,
     /// What was done so far.
     pub(crate) counts: Counts,
+    /// Outcomes are not told: nothing is done yet.
+    pub(crate) quiet: bool,
+    /// What is kept of it.
+    pub(crate) record: Record,
+}
+
+/// What is kept of an event while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Whether all nodes have done their first part.
+    pub(crate) reaction: bool,
+    /// What became of resources.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// What was declared.
+    collection: Collection,
+    /// What follows could not be planned.
+    pub(crate) ends_at_checkpoint: bool,
 }
 
 enum FromRecipe {
@@ -83,6 +101,8 @@ impl NodeRun {
             reboot: None,
             touched: false,
             counts: Counts::default(),
+            quiet: false,
+            record: Record::default(),
         }
     }
 
@@ -98,17 +118,33 @@ impl NodeRun {
         if self.shared.stop.is_set() {
             return Err(NodeResult::Stopped { position: format!("before {}", step.event) });
         }
-        self.event = step.event;
+        self.shared.emit(RunEvent::EventStarted { instance: self.name(), event: step.event });
+        self.begin(step.event, self.shared.mode).await?;
+        let result = self.evaluated_step(step, online).await;
+        if result.is_ok()
+            && let Some(recorder) = &self.shared.recorder
+        {
+            let collection = std::mem::take(&mut self.record.collection);
+            let outcomes = std::mem::take(&mut self.record.outcomes);
+            let saved = SavedStep { event: step.event, online: online.to_vec(), collection, outcomes };
+            recorder.record(&self.instance.name, self.record.reaction, saved);
+        }
+        result
+    }
+
+    /// Begins an event on the node.
+    pub(crate) async fn begin(&mut self, event: LifecycleEvent, mode: Mode) -> Result<(), NodeResult> {
+        self.event = event;
         self.labels.clear();
+        self.record.outcomes.clear();
+        self.record.collection = Collection::default();
         self.declared = 0;
         self.failure = None;
-        self.shared.emit(RunEvent::EventStarted { instance: self.name(), event: step.event });
-        let begin = ToAgent::Begin {
-            run: self.shared.run_label.clone(),
-            event: step.event.name().to_owned(),
-            mode: self.shared.mode,
-        };
-        self.send(begin).await?;
+        let (run, event) = (self.shared.run_label.clone(), event.name().to_owned());
+        self.send(ToAgent::Begin { run, event, mode }).await
+    }
+
+    async fn evaluated_step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {
         let end = match self.evaluate_and_apply(step, online).await {
             Ok(end) => end,
             // What was applied before a checkpoint still has its notifications to run.
@@ -127,7 +163,7 @@ impl NodeRun {
         self.result_of(&end)
     }
 
-    fn result_of(&self, end: &End) -> Result<(), NodeResult> {
+    pub(crate) fn result_of(&self, end: &End) -> Result<(), NodeResult> {
         match end {
             End::Complete => Ok(()),
             End::Failed { resource } => Err(NodeResult::Failed {
@@ -173,6 +209,7 @@ impl NodeRun {
                                 self.shared.emit(RunEvent::PlanEndsAtCheckpoint {
                                     instance: self.name(), event: step.event,
                                 });
+                                self.record.ends_at_checkpoint = true;
                                 Checkpoint::Unknown
                             }
                             _ => Checkpoint::Stopped,
@@ -214,7 +251,7 @@ impl NodeRun {
         }
     }
 
-    async fn apply(&mut self, collection: Collection) -> Result<End, NodeResult> {
+    pub(crate) async fn apply(&mut self, collection: Collection) -> Result<End, NodeResult> {
         if collection.resources.is_empty() {
             return Ok(End::Complete);
         }
@@ -228,6 +265,10 @@ impl NodeRun {
             self.labels.insert(resource.id, resource.into());
         }
         self.declared += collection.resources.len();
+        if self.shared.recorder.is_some() {
+            self.record.collection.resources.extend(collection.resources.iter().cloned());
+            self.record.collection.grants.clone_from(&collection.grants);
+        }
         self.send(ToAgent::Apply(collection)).await?;
         self.listen().await
     }
@@ -238,7 +279,7 @@ impl NodeRun {
     }
 
     /// Hears the agent until a batch or the event ends; passes on the operator's wish to stop.
-    async fn listen(&mut self) -> Result<End, NodeResult> {
+    pub(crate) async fn listen(&mut self) -> Result<End, NodeResult> {
         let mut stop = self.shared.stop.clone();
         let mut pings = pings();
         loop {
@@ -263,6 +304,8 @@ impl NodeRun {
             };
             let message = message.map_err(|failure| self.lost(&failure))?;
             match message {
+                FromAgent::Started { .. } | FromAgent::Waiting { .. } if self.quiet => {}
+                FromAgent::Outcome(outcome) if self.quiet => self.record.outcomes.push(outcome),
                 FromAgent::Started { resource } => {
                     self.shared.emit(RunEvent::ResourceStarted {
                         instance: self.name(),
@@ -276,6 +319,9 @@ impl NodeRun {
                 }),
                 FromAgent::Outcome(outcome) => {
                     self.counts.add(&outcome.status);
+                    if self.shared.recorder.is_some() {
+                        self.record.outcomes.push(outcome.clone());
+                    }
                     let resource = self.label(outcome.resource);
                     if let Status::Failed { error, ignored: false } = &outcome.status {
                         self.failure.get_or_insert_with(|| format!("{}: {error}", resource.name));
@@ -296,7 +342,11 @@ impl NodeRun {
                     self.reboot = reboot;
                     return Ok(end);
                 }
-                FromAgent::Output { .. } => {}
+                FromAgent::Output { resource, text } => self.shared.emit(RunEvent::Output {
+                    instance: self.name(),
+                    resource: self.label(resource),
+                    text,
+                }),
                 FromAgent::Fatal { error } => return Err(NodeResult::Failed { error }),
                 FromAgent::Hello { .. } | FromAgent::Rebooting => {
                     return Err(NodeResult::Failed {

@@ -28,7 +28,12 @@ pub(crate) fn after(
     match (event, result) {
         (LifecycleEvent::Setup, Ok(())) => Online,
         // Whatever went wrong, the node is as it was.
-        (_, Err(NodeResult::EvaluationFailed { .. } | NodeResult::Stopped { .. })) if !touched => before,
+        (
+            _,
+            Err(
+                NodeResult::EvaluationFailed { .. } | NodeResult::Stopped { .. } | NodeResult::Refused { .. },
+            ),
+        ) if !touched => before,
         (LifecycleEvent::Setup, Err(NodeResult::Stopped { .. })) if before == Online => before,
         (LifecycleEvent::Setup, Err(NodeResult::ConnectionLost { .. })) if before == Online => ConnectionLost,
         (LifecycleEvent::Setup, Err(_)) => SetupFailed,

@@ -40,12 +40,19 @@ pub struct Running {
 
 impl Engine {
     fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bare(arguments);
+        command.args(["--stack", "test"]);
+        command
+    }
+
+    /// Without a stack.
+    fn bare(&self, arguments: &[&str]) -> Command {
         let engine: OsString = std::env::var_os("ENGINE_BIN")
             .expect("ENGINE_BIN names the engine command to test; scripts/test sets it");
         let mut command = Command::new(engine);
         command
             .args(arguments)
-            .args(["--stack", "test", "--ssh-config"])
+            .arg("--ssh-config")
             .arg(&self.ssh_config)
             .current_dir(&self.directory)
             .env("ENGINE_CACHE_DIR", self.directory.join("cache"))
@@ -60,6 +67,12 @@ impl Engine {
         let mut all = arguments.to_vec();
         all.push("--json");
         self.start(&all).wait()
+    }
+
+    /// Runs it to its end, with `--json` and without a stack.
+    pub fn json_alone(&self, arguments: &[&str]) -> Run {
+        let child = self.bare(arguments).arg("--json").spawn().expect("ENGINE_BIN can be started");
+        Running { child }.wait()
     }
 
     /// Runs it to its end, as text.

@@ -2,8 +2,10 @@
 
 pub(crate) mod cache;
 pub(crate) mod cookbook;
+pub(crate) mod execution;
 pub(crate) mod instance;
 pub(crate) mod manual;
+pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod stack;
 

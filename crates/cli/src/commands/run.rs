@@ -1,153 +1,164 @@
-//! `engine run` and `engine plan`.
+//! `engine run`.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
-    sync::{Arc, mpsc},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use engine_manifest::Manifest;
-use engine_model::Attributes;
-use engine_protocol::Mode;
-use engine_runtime::EvaluationLimits;
-use engine_scheduler::{Executor, Request, RunEvent, RunSummary, Settings, StopSignal, ports::Store};
-use engine_store::SqliteStore;
-use engine_transport::{Connector, ConnectorSettings, Secret};
-
-use crate::{
-    agents,
-    arguments::{GlobalOptions, LimitArguments, RunArguments},
-    commands,
-    errors::{self, FAILED, Failure, STOPPED},
-    paths,
-    reporter::{self, Reporter},
+use engine_protocol::{Collection, Mode, Status};
+use engine_runtime::Runtime;
+use engine_scheduler::{
+    ExecuteError, Executor, Request, RunEvent, RunSummary, SavedPlan,
+    ports::{EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture},
 };
 
-/// How long events may wait to be shown; a person sees no difference.
-const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
+use crate::{
+    arguments::{GlobalOptions, RunArguments, RunOptions},
+    commands::{self, execution},
+    errors::Failure,
+    plan_file,
+};
 
-/// Runs or plans a lifecycle event.
-pub(crate) fn run(global: &GlobalOptions, arguments: &RunArguments, mode: Mode) -> Result<ExitCode, Failure> {
-    let manifest = commands::manifest(&arguments.stack)?;
-    let runtime = commands::load_cookbooks(global, &manifest, limits(&arguments.limits))?;
-    let state = paths::state_file(arguments.state.as_deref(), manifest.path());
-    // A plan leaves nothing behind, not even an empty store.
-    let store = match mode {
-        Mode::Plan if !state.exists() => SqliteStore::in_memory(),
-        _ => SqliteStore::open(&state),
-    };
-    let store = store.map_err(Failure::failed)?;
-    let connector = Connector::new(connector_settings(arguments, &manifest)?);
-    let stop = StopSignal::default();
-    let (events, received) = mpsc::channel::<RunEvent>();
-    let executor = Executor {
-        stack: Arc::new(manifest.stack.clone()),
-        connector: Arc::new(connector),
-        evaluator: Arc::new(runtime),
-        store: Arc::new(store) as Arc<dyn Store>,
-        // The reporter is gone only if it panicked, which ends the process anyway.
-        sink: Arc::new(move |event| drop(events.send(event))),
-        stop: stop.clone(),
-    };
-    let request = Request {
-        event: arguments.event,
-        layers: arguments.layer.clone(),
-        instances: arguments.instance.clone(),
-    };
-    let settings =
-        Settings { mode, parallel: usize::from(arguments.parallel), attributes: Attributes::default() };
-    let reporter = reporter::choose(arguments.json, arguments.verbose, mode, &manifest.stack);
-    let screen = std::thread::spawn(move || show(reporter, &received));
-    let summary = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
-        .block_on(async {
-            tokio::spawn(watch_interrupt(stop));
-            executor.run(&request, &settings).await
-        });
-    // With the executor goes the sink, and with it the reporter's loop.
-    drop(executor);
-    if screen.join().is_err() {
-        return Err(Failure::failed("the reporter panicked"));
-    }
-    let summary = summary.map_err(|error| match error {
-        engine_scheduler::ExecuteError::Plan(error) => Failure::usage(error),
-        engine_scheduler::ExecuteError::Store(error) => Failure::failed(error),
-    })?;
-    Ok(exit_code(&summary))
-}
+/// Resources that `--verify` names.
+const NAMED: usize = 20;
 
-fn exit_code(summary: &RunSummary) -> ExitCode {
-    if summary.stopped {
-        ExitCode::from(STOPPED)
-    } else if summary.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    }
-}
-
-fn show(mut reporter: Box<dyn Reporter>, events: &mpsc::Receiver<RunEvent>) {
-    while let Ok(event) = events.recv() {
-        reporter.event(&event);
-        for event in events.try_iter() {
-            reporter.event(&event);
+/// Runs a lifecycle event, or a saved plan.
+pub(crate) fn run(global: &GlobalOptions, arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    let options = &arguments.options;
+    let done = match (&arguments.plan, &arguments.stack, arguments.event) {
+        (Some(plan), stack, _) => run_saved(global, arguments, plan, stack.as_deref()),
+        (None, Some(stack), Some(event)) => {
+            let request = Request {
+                event,
+                layers: arguments.selection.layer.clone(),
+                instances: arguments.selection.instance.clone(),
+            };
+            run_event(global, arguments, stack, &request)
         }
-        // Waking up for every event of many hosts costs more than showing them.
-        std::thread::sleep(SCREEN_INTERVAL);
-    }
-    reporter.end();
-}
-
-/// Ctrl-C once: finish the resources in hand. Twice: leave now; the agents finish theirs by
-/// themselves when the connection is gone.
-async fn watch_interrupt(stop: StopSignal) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return;
-    }
-    stop.set();
-    errors::hint("stopping: every host finishes the resource in hand; press Ctrl-C again to leave at once");
-    if tokio::signal::ctrl_c().await.is_ok() {
-        #[allow(clippy::exit)] // Nothing is left to wait for, by the operator's own word.
-        std::process::exit(i32::from(STOPPED));
-    }
-}
-
-fn limits(arguments: &LimitArguments) -> EvaluationLimits {
-    EvaluationLimits {
-        fuel: arguments.limit_fuel.saturating_mul(1_000_000),
-        deadline: Duration::from_secs(arguments.limit_time),
-        memory_bytes: arguments.limit_memory.saturating_mul(1024 * 1024),
-        table_elements: arguments.limit_table,
-        resources: arguments.limit_resources,
-        payload_bytes: arguments.limit_payload.saturating_mul(1024 * 1024),
-        ..EvaluationLimits::default()
-    }
-}
-
-fn connector_settings(arguments: &RunArguments, manifest: &Manifest) -> Result<ConnectorSettings, Failure> {
-    let sudo_password = if arguments.ask_sudo_password {
-        let password = rpassword::prompt_password("sudo password: ")
-            .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))?;
-        Some(Secret::new(password))
-    } else {
-        None
+        // The command line has been checked.
+        _ => Err(Failure::usage("name an event and a stack, or a plan")),
     };
-    Ok(ConnectorSettings {
-        ssh: manifest.stack.ssh.clone(),
-        config_file: arguments.ssh_config.clone().map(absolute),
-        sudo_password,
-        passphrase: Some(Arc::new(ask_passphrase)),
-        agents: agents::carried(),
-    })
+    done.map_err(|failure| execution::exit_status_of_failure(failure, options))
 }
 
-fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
+fn load(global: &GlobalOptions, manifest: &Manifest, options: &RunOptions) -> Result<Arc<Runtime>, Failure> {
+    Ok(Arc::new(commands::load_cookbooks(global, manifest, execution::limits(&options.limits))?))
 }
 
-fn ask_passphrase(key: &Path) -> Option<Secret> {
-    rpassword::prompt_password(format!("Passphrase for {}: ", key.display())).ok().map(Secret::new)
+fn run_event(
+    global: &GlobalOptions,
+    arguments: &RunArguments,
+    stack: &str,
+    request: &Request,
+) -> Result<ExitCode, Failure> {
+    let options = &arguments.options;
+    let manifest = commands::manifest(stack)?;
+    let runtime = load(global, &manifest, options)?;
+    let settings = execution::settings(options, Mode::Apply);
+    let (summary, left) = execution::execute(&manifest, runtime, options, Mode::Apply, async |executor| {
+        let summary = executor.run(request, &settings).await?;
+        verified(executor, summary, request, arguments).await
+    })?;
+    end(&summary, left, options)
+}
+
+fn run_saved(
+    global: &GlobalOptions,
+    arguments: &RunArguments,
+    file: &Path,
+    stack: Option<&str>,
+) -> Result<ExitCode, Failure> {
+    let options = &arguments.options;
+    let (stack_file, saved) = plan_file::read(file).map_err(Failure::usage)?;
+    let manifest = match stack {
+        Some(stack) => commands::manifest(stack)?,
+        None => commands::manifest(&stack_file.to_string_lossy())?,
+    };
+    let evaluator: Arc<dyn Evaluator> =
+        if arguments.verify { load(global, &manifest, options)? } else { Arc::new(EvaluatesNothing) };
+    let settings = execution::settings(options, Mode::Apply);
+    let (summary, left) = execution::execute(&manifest, evaluator, options, Mode::Apply, async |executor| {
+        let summary = executor.run_saved(&saved, &settings).await?;
+        verified(executor, summary, &request_of(&saved), arguments).await
+    })?;
+    end(&summary, left, options)
+}
+
+/// What was asked for when the plan was made, as far as its hosts go.
+fn request_of(saved: &SavedPlan) -> Request {
+    let primary = saved.nodes.iter().filter(|node| node.primary.is_some() || node.reaction.is_some());
+    Request {
+        event: saved.event,
+        layers: Vec::new(),
+        instances: primary.map(|node| node.instance.name.clone()).collect(),
+    }
+}
+
+/// Plans the same again after a run that went well; gives back what is left to change.
+async fn verified(
+    executor: &Executor,
+    summary: RunSummary,
+    request: &Request,
+    arguments: &RunArguments,
+) -> Result<(RunSummary, Option<Vec<String>>), ExecuteError> {
+    if !arguments.verify || !summary.is_success() {
+        return Ok((summary, None));
+    }
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let (heard, shown) = (Arc::clone(&left), Arc::clone(&executor.sink));
+    let verifier = Executor {
+        stack: Arc::clone(&executor.stack),
+        connector: Arc::clone(&executor.connector),
+        evaluator: Arc::clone(&executor.evaluator),
+        store: Arc::clone(&executor.store),
+        sink: Arc::new(move |event| {
+            if let RunEvent::ResourceFinished { instance, resource, outcome, .. } = &event
+                && matches!(outcome.status, Status::Changed | Status::Unknown { .. } | Status::Failed { .. })
+            {
+                let line = format!("{instance}: {} ({})", resource.name, outcome.action);
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+            shown(event);
+        }),
+        stop: executor.stop.clone(),
+    };
+    let settings = execution::settings(&arguments.options, Mode::Plan);
+    let plan = verifier.run(request, &settings).await?;
+    let mut left = std::mem::take(&mut *left.lock().unwrap_or_else(PoisonError::into_inner));
+    if !plan.is_success() && left.is_empty() {
+        left.push("the plan that was to verify the run failed".to_owned());
+    }
+    Ok((summary, Some(left)))
+}
+
+fn end(summary: &RunSummary, left: Option<Vec<String>>, options: &RunOptions) -> Result<ExitCode, Failure> {
+    match left {
+        Some(left) if !left.is_empty() => {
+            let mut lines: Vec<String> = left.iter().take(NAMED).cloned().collect();
+            if left.len() > NAMED {
+                lines.push(format!("and {} more", left.len() - NAMED));
+            }
+            let message =
+                format!("not verified: a second run would change something again\n{}", lines.join("\n"));
+            Err(Failure::failed(message)
+                .hint("guard commands with `creates`, `only_if` or `not_if`; let what must run after a change be notified"))
+        }
+        _ => Ok(execution::exit_code(summary, options)),
+    }
+}
+
+/// In the place of a runtime where a plan says everything.
+struct EvaluatesNothing;
+
+impl Evaluator for EvaluatesNothing {
+    fn evaluate(
+        &self,
+        _: EvaluateRequest,
+        _: Box<dyn EvaluationObserver>,
+    ) -> PortFuture<'_, Result<Collection, EvaluateFailure>> {
+        let message = "a saved plan evaluates nothing".to_owned();
+        Box::pin(async { Err(EvaluateFailure { recipe: None, message, details: Vec::new() }) })
+    }
 }

@@ -80,6 +80,11 @@ impl Plain {
                 let name = visible::line(&resource.name);
                 out.line(instance, ". ", &format!("{name}: {message}"));
             }
+            RunEvent::Output { instance, text, .. } => {
+                for line in visible::lines(text).lines() {
+                    out.line(instance, "| ", line);
+                }
+            }
             RunEvent::Rebooting { instance, reason } => out.line(instance, ". reboots: ", reason),
             RunEvent::Rebooted { instance, duration_ms } => {
                 let seconds = duration_ms / 1000;
@@ -110,6 +115,9 @@ impl Plain {
                 out.line(instance, &format!("{from} -> {to}"), "");
             }
             RunEvent::NodeFinished { instance, result, .. } => match result {
+                NodeResult::Refused { error } => {
+                    out.line(instance, &format!("{red}! refused{red:#} "), error)
+                }
                 NodeResult::ConnectionLost { error } => {
                     out.line(instance, &format!("{red}! connection lost{red:#} "), error);
                 }
@@ -126,6 +134,10 @@ impl Plain {
 
 impl Reporter for Plain {
     fn event(&mut self, event: &RunEvent) {
+        // A run that is verified is followed by a plan.
+        if let RunEvent::RunStarted { mode, .. } = event {
+            self.mode = *mode;
+        }
         let text = self.text(event);
         if !text.is_empty() {
             anstream::print!("{text}");

@@ -87,6 +87,7 @@ fn error(result: &NodeResult) -> Option<&str> {
         NodeResult::Failed { error }
         | NodeResult::EvaluationFailed { error }
         | NodeResult::Unreachable { error }
+        | NodeResult::Refused { error }
         | NodeResult::ConnectionLost { error } => Some(error),
         NodeResult::Successful | NodeResult::LeftOut { .. } | NodeResult::Stopped { .. } => None,
     }

@@ -1,0 +1,170 @@
+//! What `engine run` and `engine plan` have in common: a store, hosts, a screen, and Ctrl-C.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use engine_manifest::Manifest;
+use engine_model::Attributes;
+use engine_protocol::Mode;
+use engine_runtime::EvaluationLimits;
+use engine_scheduler::{
+    ExecuteError, Executor, RunEvent, RunSummary, Settings, StopSignal,
+    execute::Sink,
+    ports::{Evaluator, Store},
+};
+use engine_store::SqliteStore;
+use engine_transport::{Connector, ConnectorSettings, Secret};
+
+use crate::{
+    agents,
+    arguments::{LimitArguments, RunOptions},
+    errors::{self, FAILED, Failure, STOPPED},
+    paths,
+    reporter::{self, Reporter},
+};
+
+/// Exit status with `--detailed-exitcode` when something was changed, or would be.
+const CHANGES: u8 = 2;
+
+/// How long events may wait to be shown; a person sees no difference.
+const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
+
+/// How a mode's runs are carried out.
+pub(crate) fn settings(options: &RunOptions, mode: Mode) -> Settings {
+    Settings { mode, parallel: usize::from(options.parallel), attributes: Attributes::default() }
+}
+
+/// Carries work out on a stack, and shows what happens.
+pub(crate) fn execute<T>(
+    manifest: &Manifest,
+    evaluator: Arc<dyn Evaluator>,
+    options: &RunOptions,
+    mode: Mode,
+    work: impl AsyncFnOnce(&Executor) -> Result<T, ExecuteError>,
+) -> Result<T, Failure> {
+    let state = paths::state_file(options.state.as_deref(), manifest.path());
+    // A plan leaves nothing behind, not even an empty store.
+    let store = match mode {
+        Mode::Plan if !state.exists() => SqliteStore::in_memory(),
+        _ => SqliteStore::open(&state),
+    };
+    let store = store.map_err(Failure::failed)?;
+    let connector = Connector::new(connector_settings(options, manifest)?);
+    let stop = StopSignal::default();
+    let (events, received) = mpsc::channel::<RunEvent>();
+    // The reporter is gone only if it panicked, which ends the process anyway.
+    let sink: Sink = Arc::new(move |event| drop(events.send(event)));
+    let executor = Executor {
+        stack: Arc::new(manifest.stack.clone()),
+        connector: Arc::new(connector),
+        evaluator,
+        store: Arc::new(store) as Arc<dyn Store>,
+        sink,
+        stop: stop.clone(),
+    };
+    let reporter = reporter::choose(options.json, options.verbose, mode, &manifest.stack);
+    let screen = std::thread::spawn(move || show(reporter, &received));
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
+        .block_on(async {
+            tokio::spawn(watch_interrupt(stop));
+            work(&executor).await
+        });
+    // With the executor goes the sink, and with it the reporter's loop.
+    drop(executor);
+    if screen.join().is_err() {
+        return Err(Failure::failed("the reporter panicked"));
+    }
+    done.map_err(|error| match error {
+        ExecuteError::Plan(_) | ExecuteError::OtherStack { .. } => Failure::usage(error),
+        ExecuteError::Store(error) => Failure::failed(error),
+    })
+}
+
+/// The exit status for what became of a run.
+pub(crate) fn exit_code(summary: &RunSummary, options: &RunOptions) -> ExitCode {
+    let counts = summary.counts();
+    if summary.stopped {
+        ExitCode::from(STOPPED)
+    } else if !summary.is_success() {
+        ExitCode::from(FAILED)
+    } else if options.detailed_exitcode && counts.changed + counts.unknown > 0 {
+        ExitCode::from(CHANGES)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// With `--detailed-exitcode` the status 2 has a meaning that no mistake may have.
+pub(crate) fn exit_status_of_failure(failure: Failure, options: &RunOptions) -> Failure {
+    if options.detailed_exitcode { failure.with_code(FAILED) } else { failure }
+}
+
+fn show(mut reporter: Box<dyn Reporter>, events: &mpsc::Receiver<RunEvent>) {
+    while let Ok(event) = events.recv() {
+        reporter.event(&event);
+        for event in events.try_iter() {
+            reporter.event(&event);
+        }
+        // Waking up for every event of many hosts costs more than showing them.
+        std::thread::sleep(SCREEN_INTERVAL);
+    }
+    reporter.end();
+}
+
+/// Ctrl-C once: finish the resources in hand. Twice: leave now; the agents finish theirs by
+/// themselves when the connection is gone.
+async fn watch_interrupt(stop: StopSignal) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    stop.set();
+    errors::hint("stopping: every host finishes the resource in hand; press Ctrl-C again to leave at once");
+    if tokio::signal::ctrl_c().await.is_ok() {
+        #[allow(clippy::exit)] // Nothing is left to wait for, by the operator's own word.
+        std::process::exit(i32::from(STOPPED));
+    }
+}
+
+pub(crate) fn limits(arguments: &LimitArguments) -> EvaluationLimits {
+    EvaluationLimits {
+        fuel: arguments.limit_fuel.saturating_mul(1_000_000),
+        deadline: Duration::from_secs(arguments.limit_time),
+        memory_bytes: arguments.limit_memory.saturating_mul(1024 * 1024),
+        table_elements: arguments.limit_table,
+        resources: arguments.limit_resources,
+        payload_bytes: arguments.limit_payload.saturating_mul(1024 * 1024),
+        ..EvaluationLimits::default()
+    }
+}
+
+fn connector_settings(options: &RunOptions, manifest: &Manifest) -> Result<ConnectorSettings, Failure> {
+    let sudo_password = if options.ask_sudo_password {
+        let password = rpassword::prompt_password("sudo password: ")
+            .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))?;
+        Some(Secret::new(password))
+    } else {
+        None
+    };
+    Ok(ConnectorSettings {
+        ssh: manifest.stack.ssh.clone(),
+        config_file: options.ssh_config.clone().map(absolute),
+        sudo_password,
+        passphrase: Some(Arc::new(ask_passphrase)),
+        agents: agents::carried(),
+    })
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn ask_passphrase(key: &Path) -> Option<Secret> {
+    rpassword::prompt_password(format!("Passphrase for {}: ", key.display())).ok().map(Secret::new)
+}
