@@ -1,11 +1,10 @@
 //! The service managers: how each is asked, told, and foreseen in a plan.
 
-use std::collections::HashMap;
-
 use engine_protocol::{Action, Mode};
 
 use super::{
-    ServiceError,
+    ServiceError, openrc, script,
+    seen::Seen,
     state::{Activity, State},
     systemd, sysvinit,
     unit_file::{self, UnitFile},
@@ -22,6 +21,10 @@ use crate::{
 pub enum Manager {
     /// systemd.
     Systemd,
+    /// System V init.
+    SysVInit,
+    /// OpenRC.
+    OpenRc,
 }
 
 impl Manager {
@@ -29,6 +32,8 @@ impl Manager {
     pub fn of(node: &Node, name: &str) -> Result<Self, ServiceError> {
         match node.facts.init_system.as_str() {
             "systemd" => Ok(Self::Systemd),
+            "sysvinit" => Ok(Self::SysVInit),
+            "openrc" => Ok(Self::OpenRc),
             init => Err(ServiceError::NoManager { name: name.to_owned(), init: init.to_owned() }),
         }
     }
@@ -43,6 +48,11 @@ impl Manager {
                     foresee_unit(name, &mut state, context)?;
                 }
                 of_script(name, &mut state, context)?;
+            }
+            Self::SysVInit | Self::OpenRc => {
+                if planning {
+                    foresee_script(name, &mut state, context)?;
+                }
             }
         }
         if planning {
@@ -61,36 +71,49 @@ impl Manager {
             return Ok(state.clone());
         }
         match self {
-            Self::Systemd => {
-                let asked: Vec<&str> =
-                    node.services.expected().filter(|other| super::is_name(other)).chain([name]).collect();
-                let units: Vec<String> = asked.iter().map(|name| systemd::unit_name(name)).collect();
-                let found = systemd::show_all(&units);
-                let states: HashMap<String, State> = asked
-                    .into_iter()
-                    .zip(&units)
-                    .filter_map(|(name, unit)| Some((name.to_owned(), found.get(unit)?.state())))
-                    .collect();
-                node.services.keep(states);
-                match node.services.get(name) {
-                    Some(state) => Ok(state.clone()),
-                    // Asked for alone it says what is wrong.
-                    None => Ok(systemd::show(name)?.state()),
-                }
-            }
+            Self::Systemd => read_units(name, &mut node.services),
+            Self::SysVInit => node.services.keep([(name.to_owned(), sysvinit::read(name)?)]),
+            Self::OpenRc => node.services.keep([(name.to_owned(), openrc::read(name)?)]),
+        }
+        match node.services.get(name) {
+            Some(state) => Ok(state.clone()),
+            // Asked for alone it says what is wrong.
+            None => Ok(systemd::show(name)?.state()),
         }
     }
 
-    /// Whether a mask can be put where it has to be.
-    pub fn check_mask(self, name: &str, context: &mut Context<'_>) -> Result<(), ServiceError> {
-        match self {
-            Self::Systemd => {
+    /// Refuses what cannot be done, whatever the service's state.
+    pub fn refuse(self, name: &str, action: Action, context: &mut Context<'_>) -> Result<(), Error> {
+        let owned = || name.to_owned();
+        match (self, action) {
+            (Self::Systemd, Action::Mask) => {
                 let path = format!("{}/{}", unit_file::OWN, systemd::unit_name(name));
                 match managed::look(context, &path)? {
                     Path::Absent | Path::NoParent(_) => Ok(()),
-                    _ => Err(ServiceError::InTheWay { name: name.to_owned(), path }),
+                    _ => Err(ServiceError::InTheWay { name: owned(), path }.into()),
                 }
             }
+            (Self::SysVInit | Self::OpenRc, Action::Mask) => {
+                Err(ServiceError::CannotMask { name: owned(), init: self.name() }.into())
+            }
+            (Self::SysVInit, Action::Enable) if sysvinit::has_update_rc() => {
+                match sysvinit::text(name, context)? {
+                    Some(text) if !script::has_runlevels(&text) => {
+                        Err(ServiceError::NoRunlevels { name: owned(), path: sysvinit::path(name) }.into())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As in the facts of the node.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Systemd => "systemd",
+            Self::SysVInit => "sysvinit",
+            Self::OpenRc => "openrc",
         }
     }
 
@@ -98,6 +121,8 @@ impl Manager {
     pub fn act(self, name: &str, action: Action, state: &State) -> Result<(), ServiceError> {
         match self {
             Self::Systemd => systemd::act(name, action, state),
+            Self::SysVInit => sysvinit::act(name, action),
+            Self::OpenRc => openrc::act(name, action, state),
         }
     }
 
@@ -115,6 +140,16 @@ impl Manager {
             _ => service(None, None),
         }
     }
+}
+
+/// Asks systemd for this service and for those that will be asked for.
+fn read_units(name: &str, seen: &mut Seen) {
+    let asked = seen.expected().filter(|other| super::is_name(other)).chain([name]);
+    let asked: Vec<(String, String)> =
+        asked.map(|name| (name.to_owned(), systemd::unit_name(name))).collect();
+    let units: Vec<&str> = asked.iter().map(|(_, unit)| unit.as_str()).collect();
+    let found = systemd::show_all(&units);
+    seen.keep(asked.into_iter().filter_map(|(name, unit)| Some((name, found.get(&unit)?.state()))));
 }
 
 /// What earlier resources would have made of a unit's file.
@@ -138,13 +173,24 @@ fn foresee_unit(name: &str, state: &mut State, context: &mut Context<'_>) -> Res
 /// Whether an init script starts at boot systemd does not say, and of one that is new it does not know.
 fn of_script(name: &str, state: &mut State, context: &mut Context<'_>) -> Result<(), Error> {
     let name = name.trim_end_matches(".service");
-    let unread = !state.exists && state.mask.is_none() && sysvinit::has_script(name, context)?;
+    let unread = !state.exists && state.mask.is_none() && sysvinit::text(name, context)?.is_some();
     if unread {
         (state.exists, state.stale, state.can_reload) = (true, true, true);
     }
     if unread || state.from_script {
         state.can_be_enabled = true;
         state.enabled = sysvinit::links::is_enabled(name);
+    }
+    Ok(())
+}
+
+/// What earlier resources would have made of an init script.
+fn foresee_script(name: &str, state: &mut State, context: &mut Context<'_>) -> Result<(), Error> {
+    if context.overlay.path(&sysvinit::path(name)).is_some() {
+        let text = sysvinit::text(name, context)?;
+        let said = text.as_deref().map(sysvinit::of_text).unwrap_or_default();
+        (state.exists, state.can_be_enabled) = (said.exists, said.can_be_enabled);
+        state.can_reload = said.can_reload;
     }
     Ok(())
 }

@@ -9,6 +9,9 @@ use crate::{
 };
 
 pub mod manager;
+pub mod openrc;
+pub mod processes;
+pub mod script;
 pub mod seen;
 pub mod state;
 pub mod systemd;
@@ -34,7 +37,9 @@ pub enum ServiceError {
         name: String,
     },
     /// No provider for what runs as process 1.
-    #[error("service `{name}` cannot be managed: the init system is `{init}`, and only systemd is supported")]
+    #[error(
+        "service `{name}` cannot be managed: the init system is `{init}`, which is none of systemd, sysvinit and openrc"
+    )]
     NoManager {
         /// The service.
         name: String,
@@ -61,6 +66,26 @@ pub enum ServiceError {
         /// The service.
         name: String,
         /// The unit file.
+        path: String,
+    },
+    /// Only systemd can do that.
+    #[error(
+        "service `{name}` cannot be masked: the init system is `{init}`, and only systemd can; use `stop` and `disable`"
+    )]
+    CannotMask {
+        /// The service.
+        name: String,
+        /// What runs as process 1.
+        init: &'static str,
+    },
+    /// An init script that starts in no runlevel.
+    #[error(
+        "service `{name}` cannot be enabled: the header of `{path}` has no runlevel after `Default-Start:`"
+    )]
+    NoRunlevels {
+        /// The service.
+        name: String,
+        /// Its script.
         path: String,
     },
     /// It cannot read its configuration while it runs.
@@ -90,6 +115,14 @@ pub enum ServiceError {
         /// Its state.
         state: String,
         /// The last lines of the service's log.
+        log: crate::command::Tail,
+    },
+    /// It was stopped and runs.
+    #[error("service `{name}` was stopped but still runs{log}")]
+    NotStopped {
+        /// The service.
+        name: String,
+        /// What its script printed.
         log: crate::command::Tail,
     },
 }
@@ -165,9 +198,7 @@ fn check_action<'r>(
     } else if state.is_up_to_date(name, action)? {
         return Ok(Check::UpToDate);
     }
-    if action == Action::Mask {
-        manager.check_mask(name, context)?;
-    }
+    manager.refuse(name, action, context)?;
     let prediction = manager.predict(name, action, &state);
     Ok(Check::differs(vec![done(word)], vec![prediction], move |_| {
         manager.act(name, action, &state)?;

@@ -19,8 +19,7 @@ const AGE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Seen {
     expected: BTreeSet<String>,
-    states: HashMap<String, State>,
-    read: Option<Instant>,
+    states: HashMap<String, (State, Instant)>,
 }
 
 impl Seen {
@@ -44,13 +43,13 @@ impl Seen {
 
     /// What was read of a service.
     pub fn get(&self, name: &str) -> Option<&State> {
-        self.states.get(name).filter(|_| self.read.is_some_and(|read| read.elapsed() < AGE))
+        self.states.get(name).filter(|(_, read)| read.elapsed() < AGE).map(|(state, _)| state)
     }
 
-    /// Keeps what was read at once.
-    pub fn keep(&mut self, states: HashMap<String, State>) {
-        self.states = states;
-        self.read = Some(Instant::now());
+    /// Keeps what was read now.
+    pub fn keep(&mut self, states: impl IntoIterator<Item = (String, State)>) {
+        let now = Instant::now();
+        self.states.extend(states.into_iter().map(|(name, state)| (name, (state, now))));
     }
 
     /// Forgets all that was read.

@@ -144,13 +144,13 @@ pub fn show(name: &str) -> Result<Unit, ServiceError> {
     if is_template(&unit) {
         return Err(ServiceError::Template { name: name.to_owned() });
     }
-    let output = ask(std::slice::from_ref(&unit)).succeed().map_err(|source| failed(name, source, false))?;
+    let output = ask(&[&unit]).succeed().map_err(|source| failed(name, source, false))?;
     Ok(parse(&output).into_iter().next().unwrap_or_default())
 }
 
 /// Asks for the state of several units at once, by their full names; what cannot be told is left out.
-pub fn show_all(units: &[String]) -> HashMap<String, Unit> {
-    let units: Vec<String> = units.iter().filter(|unit| !is_template(unit)).cloned().collect();
+pub fn show_all(units: &[&str]) -> HashMap<String, Unit> {
+    let units: Vec<&str> = units.iter().copied().filter(|unit| !is_template(unit)).collect();
     let mut states = HashMap::new();
     for unit in ask(&units).parsed().succeed().map(|output| parse(&output)).unwrap_or_default() {
         for name in &unit.names {
@@ -160,9 +160,9 @@ pub fn show_all(units: &[String]) -> HashMap<String, Unit> {
     states
 }
 
-fn ask(units: &[String]) -> Run {
+fn ask(units: &[&str]) -> Run {
     let words = ["systemctl", "show", "--no-pager", "--property", PROPERTIES, "--"];
-    let argv = words.into_iter().chain(units.iter().map(String::as_str));
+    let argv = words.into_iter().chain(units.iter().copied());
     Run::new(argv).timeout(Duration::from_mins(1))
 }
 

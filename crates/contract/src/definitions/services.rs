@@ -7,7 +7,7 @@ use super::*;
 pub(super) static SERVICE: TypeDefinition = TypeDefinition {
     name: "service",
     capability: "services",
-    documentation: "A service of the node's service manager.",
+    documentation: "A service of the node's service manager. Whether an init script's service runs says its `status`; of a script that has none, the process decides: the one in its pid file, else one of its name. Only systemd can mask.",
     identity: Some(property("name", ValueType::Text, "Name, without `.service`.")),
     actions: &[
         Action::Nothing,

@@ -29,22 +29,21 @@ pub fn starts<S: AsRef<str>>(name: &str, links: impl IntoIterator<Item = S>) -> 
 mod tests {
     use super::*;
 
-    // `ls /etc/rc2.d` and `ls /etc/rc1.d` of Debian 12 with sysvinit-core 3.06.
-    const RC2: &str = "README\nS01cron\nS01dbus\nS01rsyslog\nS01ssh\nS01sudo\nK01nginx\n";
-    const RC1: &str = "K01cron\nK01rsyslog\nK01ssh\nREADME\nS01bootlogs\nS01killprocs\nS01motd\nS02single\n";
+    /// `ls` of Debian 12 with sysvinit-core 3.06, where `ssh` was disabled in runlevel 2 with `update-rc.d`.
+    const RC2: &str = "K01ssh\nREADME\nS01bootlogs\nS01cron\nS01dbus\nS01sudo\nS02rmnologin\nS03rc.local\n";
+    const RC0: &str = "K01cron\nK01ssh\nREADME\n";
 
     #[test]
     fn a_link_that_starts_has_an_order_and_the_whole_name() {
         assert!(starts("cron", RC2.lines()));
-        assert!(starts("ssh", RC2.lines()));
-        assert!(!starts("ss", RC2.lines()) && !starts("sh", RC2.lines()) && !starts("1cron", RC2.lines()));
+        assert!(starts("rc.local", RC2.lines()));
+        assert!(!starts("cro", RC2.lines()) && !starts("ron", RC2.lines()) && !starts("1cron", RC2.lines()));
         assert!(!starts("README", RC2.lines()));
     }
 
     #[test]
     fn a_link_that_stops_does_not_start() {
-        assert!(!starts("nginx", RC2.lines()));
-        assert!(!starts("cron", RC1.lines()));
-        assert!(starts("single", RC1.lines()));
+        assert!(!starts("ssh", RC2.lines()));
+        assert!(!starts("cron", RC0.lines()));
     }
 }
