@@ -3,7 +3,9 @@
 use crate::builder::*;
 
 resources! {
-    /// A service of the node's service manager.
+    /// A service of the node's service manager. Whether an init script's service runs says its `status`; of a
+    /// script that has none, the process decides: the one in its pid file, else one of its name. Only systemd
+    /// can mask.
     ///
     /// Actions: [`Nothing`](Action::Nothing) (the default), [`Start`](Action::Start), [`Stop`](Action::Stop),
     /// [`Restart`](Action::Restart), [`Reload`](Action::Reload), [`Enable`](Action::Enable),
