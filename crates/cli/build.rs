@@ -6,7 +6,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -29,7 +29,14 @@ fn main() {
             assert!(architecture != "x86_64", "the standard library for {target} is missing");
             continue;
         }
-        let binary = build(&root, &out, target, linker);
+        let compiler = linker.and_then(|_| c_compiler(target));
+        if linker.is_some() && compiler.is_none() {
+            println!(
+                "cargo::warning=no agent for {architecture}: its cryptography needs a C compiler, such as clang"
+            );
+            continue;
+        }
+        let binary = build(&root, &out, target, linker, compiler);
         let carried = out.join(format!("agent-{architecture}"));
         fs::copy(&binary, &carried).expect("the agent can be copied");
         // Hashing it at every start would take longer than starting.
@@ -53,7 +60,21 @@ fn has_standard_library(target: &str) -> bool {
     Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir()
 }
 
-fn build(root: &Path, out: &Path, target: &str, linker: Option<&str>) -> PathBuf {
+/// A C compiler for another architecture, as ring's build asks for it: the one that the environment names, that of
+/// a cross toolchain, or clang, which needs no headers of the target.
+fn c_compiler(target: &str) -> Option<String> {
+    let variable = format!("CC_{}", target.replace('-', "_"));
+    println!("cargo::rerun-if-env-changed={variable}");
+    let cross = format!("{}-gcc", target.replace("-unknown", ""));
+    let runs = |program: &String| {
+        let tried =
+            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    };
+    env::var(variable).into_iter().chain([cross, "clang".to_owned()]).find(runs)
+}
+
+fn build(root: &Path, out: &Path, target: &str, linker: Option<&str>, compiler: Option<String>) -> PathBuf {
     let target_directory = out.join("agent-target");
     let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets it"));
     cargo
@@ -70,6 +91,9 @@ fn build(root: &Path, out: &Path, target: &str, linker: Option<&str>) -> PathBuf
     if let Some(linker) = linker {
         let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
         cargo.env(variable, linker);
+    }
+    if let Some(compiler) = compiler {
+        cargo.env(format!("CC_{}", target.replace('-', "_")), compiler);
     }
     let status = cargo.status().expect("cargo runs");
     assert!(status.success(), "the agent for {target} does not build");
