@@ -1,6 +1,9 @@
 //! Plan mode's picture of what earlier resources would have made of the node.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Bound,
+};
 
 use crate::files::state::State;
 
@@ -90,8 +93,10 @@ impl Overlay {
 
     fn record_path(&mut self, path: String, state: State) {
         if !matches!(state, State::Directory { .. }) {
-            let below = format!("{path}/");
-            self.paths.retain(|known, _| !known.starts_with(&below));
+            let below: Vec<String> = self.below(&path).map(|(known, _)| known.clone()).collect();
+            for known in below {
+                self.paths.remove(&known);
+            }
         }
         if matches!(state, State::File { .. }) {
             self.new_files.insert(path.clone());
@@ -193,10 +198,18 @@ impl Overlay {
 
     /// Predicted entries right below a directory: name and whether it would be there.
     pub fn entries(&self, directory: &str) -> impl Iterator<Item = (&str, bool)> {
-        let below = format!("{}/", directory.trim_end_matches('/'));
-        self.paths.iter().filter_map(move |(path, state)| {
-            let name = path.strip_prefix(&below).filter(|name| !name.contains('/'))?;
-            Some((name, !matches!(state, State::Absent)))
+        let directory = directory.trim_end_matches('/');
+        self.below(directory).filter_map(|(path, state)| {
+            let name = &path[directory.len() + 1..];
+            (!name.contains('/')).then_some((name, !matches!(state, State::Absent)))
         })
+    }
+
+    /// All that is predicted below a path, in order.
+    fn below(&self, path: &str) -> impl Iterator<Item = (&String, &State)> {
+        let (begin, length) = (format!("{path}/"), path.len());
+        self.paths.range::<str, _>((Bound::Included(begin.as_str()), Bound::Unbounded)).take_while(
+            move |(known, _)| known.as_bytes().get(length) == Some(&b'/') && known.starts_with(&begin),
+        )
     }
 }

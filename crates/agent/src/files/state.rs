@@ -80,7 +80,12 @@ pub fn look(context: &mut Context<'_>, path: &str) -> Result<State, FileError> {
         "" => ".",
         name => name,
     };
-    let stat = match statat(&*directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+    at(&directory, name, path)
+}
+
+/// What is on the node in a directory that was reached.
+pub(super) fn at(directory: &OwnedFd, name: &str, path: &str) -> Result<State, FileError> {
+    let stat = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(State::Absent),
         Err(errno) => return Err(failed("look at", path)(errno)),
@@ -89,7 +94,7 @@ pub fn look(context: &mut Context<'_>, path: &str) -> Result<State, FileError> {
         FileType::RegularFile => {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let file =
-                openat(&*directory, name, flags, rustix::fs::Mode::empty()).map_err(failed("open", path))?;
+                openat(directory, name, flags, rustix::fs::Mode::empty()).map_err(failed("open", path))?;
             let now = fstat(file.as_fd()).map_err(failed("look at", path))?;
             if FileType::from_raw_mode(now.st_mode) != FileType::RegularFile {
                 return Err(FileError::Changed { path: path.to_owned() });
@@ -103,7 +108,7 @@ pub fn look(context: &mut Context<'_>, path: &str) -> Result<State, FileError> {
         }
         FileType::Directory => State::Directory { attributes: attributes(&stat), fresh: false },
         FileType::Symlink => {
-            let target = readlinkat(&*directory, name, Vec::new()).map_err(failed("read the link", path))?;
+            let target = readlinkat(directory, name, Vec::new()).map_err(failed("read the link", path))?;
             State::Link(target.to_string_lossy().into_owned())
         }
         FileType::Fifo => State::Other("named pipe"),

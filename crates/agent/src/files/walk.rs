@@ -15,6 +15,9 @@ use crate::node::Node;
 /// Links on one path beyond this number are a loop.
 const LINKS: usize = 40;
 
+/// Directories that are held open at the most.
+const DIRECTORIES: usize = 256;
+
 /// Where the way to a directory ended.
 #[derive(Debug)]
 pub enum Walk {
@@ -42,6 +45,9 @@ pub fn walk(
     }
     let walk = walk_components(&key.0, path, directory)?;
     if let Walk::Found(found) = &walk {
+        if node.directories.len() >= DIRECTORIES {
+            node.directories.clear();
+        }
         node.directories.insert(key, Rc::clone(found));
     }
     Ok(walk)
@@ -101,7 +107,7 @@ fn walk_components(prefix: &str, path: &str, directory: &str) -> Result<Walk, Fi
     Ok(Walk::Found(Rc::new(current)))
 }
 
-fn open_directory(base: Option<&OwnedFd>, name: &str) -> Result<OwnedFd, Errno> {
+pub(super) fn open_directory(base: Option<&OwnedFd>, name: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match base {
         Some(base) => openat(base, name, flags, Mode::empty()),

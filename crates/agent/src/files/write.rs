@@ -1,6 +1,7 @@
 //! Complete new things under a random name, renamed into place.
 
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     fs::File,
     io::{self, Write},
     os::fd::{AsFd, OwnedFd},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, symlinkat, unlinkat},
+    fs::{AtFlags, Mode, OFlags, fstat, fsync, openat, renameat, symlinkat, syncfs, unlinkat},
     io::Errno,
     rand::{GetRandomFlags, getrandom},
 };
@@ -25,6 +26,9 @@ const TRIES: usize = 8;
 
 /// The longest name that Linux's file systems take.
 const NAME_BYTES: usize = 255;
+
+/// Drafts that wait to be put in place together. Each is an open file.
+const BATCH: usize = 128;
 
 /// New content beside the file that it is to replace, in the same directory. Until it is placed the old file stays
 /// as it is; what is never placed is deleted again.
@@ -81,16 +85,26 @@ impl Draft {
 
     /// Gives it owner and mode, and makes sure that all of it is on disk.
     pub fn complete(&mut self, attributes: &Attributes) -> Result<(), FileError> {
-        set(&self.file, &self.path, attributes)?;
+        self.give(attributes)?;
         fsync(&self.file).map_err(failed("write", &self.path))
     }
 
-    /// Puts it in place of what is at its path.
-    pub fn place(mut self) -> Result<(), FileError> {
+    /// Puts it in place of what is at its path, for good.
+    pub fn place(self) -> Result<(), FileError> {
+        let (directory, path) = (Rc::clone(&self.directory), self.path.clone());
+        self.rename()?;
+        sync_directory(directory, &path)
+    }
+
+    fn give(&mut self, attributes: &Attributes) -> Result<(), FileError> {
+        set(&self.file, &self.path, attributes)
+    }
+
+    fn rename(mut self) -> Result<(), FileError> {
         renameat(&self.directory, &self.temporary, &self.directory, split(&self.path).1)
             .map_err(failed("replace", &self.path))?;
         self.placed = true;
-        sync_directory(&self.directory, &self.path)
+        Ok(())
     }
 }
 
@@ -99,6 +113,46 @@ impl Drop for Draft {
         if !self.placed {
             let _ = unlinkat(&self.directory, &self.temporary, AtFlags::empty());
         }
+    }
+}
+
+/// Many drafts that are put in place together. A sync for each would take most of the time, so there is one for all
+/// of a file system's: before the first is renamed, and at the end.
+#[derive(Debug, Default)]
+pub struct Batch {
+    drafts: Vec<Draft>,
+    /// A file of each file system that was written to.
+    devices: BTreeMap<u64, File>,
+}
+
+impl Batch {
+    /// Adds a draft whose content is complete, and gives it owner and mode.
+    pub fn add(&mut self, mut draft: Draft, attributes: &Attributes) -> Result<(), FileError> {
+        draft.give(attributes)?;
+        let device = fstat(&draft.file).map_err(failed("look at", &draft.path))?.st_dev;
+        if let Entry::Vacant(vacant) = self.devices.entry(device) {
+            let source = |source| FileError::System { what: "write", path: draft.path.clone(), source };
+            vacant.insert(draft.file.try_clone().map_err(source)?);
+        }
+        self.drafts.push(draft);
+        if self.drafts.len() < BATCH { Ok(()) } else { self.place() }
+    }
+
+    /// Puts all that was added in place.
+    pub fn place(&mut self) -> Result<(), FileError> {
+        let Some(first) = self.drafts.first() else { return Ok(()) };
+        self.sync(&first.path)?;
+        self.drafts.drain(..).try_for_each(Draft::rename)
+    }
+
+    /// Puts the rest in place, and makes sure that all names are on disk.
+    pub fn finish(mut self, path: &str) -> Result<(), FileError> {
+        self.place()?;
+        self.sync(path)
+    }
+
+    fn sync(&self, path: &str) -> Result<(), FileError> {
+        self.devices.values().try_for_each(|file| syncfs(file).map_err(failed("write", path)))
     }
 }
 
