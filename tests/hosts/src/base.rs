@@ -5,14 +5,15 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::command::{check_programs, check_root, command, run, run_command};
+use crate::command::{check_programs, check_root, chroot, command, run_command};
 use crate::error::{IoContext, Result};
 use crate::guest::Guest;
 use crate::packages::Upstream;
+use crate::probes;
 use crate::state::{bases_in_use, hash, lock};
 
 /// Raised whenever the contents of a base root change.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What lies outside of every fleet and outlives it.
 const CACHE: &str = "/var/cache/engine-test-hosts";
@@ -177,7 +178,7 @@ fn furnish(root: &Path, guest: Guest, upstream: &Upstream) -> Result<()> {
         }
     }
     match guest {
-        Guest::Systemd => {
+        Guest::Systemd | Guest::Dnf => {
             for unit in MASKED {
                 let path = root.join("etc/systemd/system").join(unit);
                 remove(&path)?;
@@ -186,10 +187,16 @@ fn furnish(root: &Path, guest: Guest, upstream: &Upstream) -> Result<()> {
         }
         Guest::Sysvinit => put(root, "etc/inittab", INITTAB)?,
     }
+    probes::furnish(root, guest, &upstream.release)?;
+    if guest == Guest::Dnf {
+        // Who looks for a package manager finds this one first.
+        let apt = ["dpkg-divert", "--local", "--rename", "--add", "/usr/bin/apt-get"];
+        run_command(&mut chroot(root, apt))?;
+    }
     for (name, uid, sudo) in USERS {
         let uid = uid.to_string();
         let words = ["useradd", "-u", &uid, "-g", "users", "-m", "-s", "/bin/bash", name];
-        run("chroot", [root.as_os_str()].into_iter().chain(words.iter().map(AsRef::as_ref)))?;
+        run_command(&mut chroot(root, words))?;
         if *sudo {
             let file = format!("etc/sudoers.d/{name}");
             put(root, &file, &format!("{name} ALL=(ALL:ALL) NOPASSWD: ALL\n"))?;

@@ -20,6 +20,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ssh-keygen", "openssh-client"),
     ("apt-cacher-ng", "apt-cacher-ng"),
     ("apt-get", "apt"),
+    ("apt-ftparchive", "apt-utils"),
+    ("dpkg-deb", "dpkg"),
+    ("gpg", "gpg"),
+    ("gpgconf", "gpgconf"),
+    ("gpg-agent", "gpg-agent"),
     ("nsenter", "util-linux"),
     ("setsid", "util-linux"),
     ("mount", "mount"),
@@ -60,6 +65,21 @@ fn search_path() -> String {
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("PATH", search_path()).env("LC_ALL", "C").stdin(Stdio::null());
+    command
+}
+
+/// A command that runs in another root, with nothing of our environment.
+pub(crate) fn chroot<I, S>(root: &Path, argv: I) -> Command
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = command("chroot");
+    command
+        .arg(root)
+        .args(["/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"])
+        .arg("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+        .args(argv);
     command
 }
 

@@ -17,32 +17,37 @@ pub enum Guest {
     Systemd,
     /// Debian with sysvinit as process 1, and apt.
     Sysvinit,
+    /// Debian with systemd as process 1, and dnf: `apt-get` has another name there, and rpm knows
+    /// no package of Debian.
+    Dnf,
 }
 
 impl Guest {
     /// Every kind.
-    pub const ALL: &[Self] = &[Self::Systemd, Self::Sysvinit];
+    pub const ALL: &[Self] = &[Self::Systemd, Self::Sysvinit, Self::Dnf];
 
     /// Its name in words: `systemd`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Systemd => "systemd",
             Self::Sysvinit => "sysvinit",
+            Self::Dnf => "dnf",
         }
     }
 
-    /// What brings process 1.
+    /// What brings process 1 and the package manager.
     pub(crate) fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Systemd => &["systemd", "systemd-sysv"],
             Self::Sysvinit => &["orphan-sysvinit-scripts", "sysv-rc", "sysvinit-core"],
+            Self::Dnf => &["createrepo-c", "dnf", "dnf-plugins-core", "rpm", "systemd", "systemd-sysv"],
         }
     }
 
     /// The command by which a host of this kind is told inside to reboot.
     pub(crate) fn reboot(self) -> &'static [&'static str] {
         match self {
-            Self::Systemd => &["systemctl", "reboot"],
+            Self::Systemd | Self::Dnf => &["systemctl", "reboot"],
             Self::Sysvinit => &["shutdown", "-r", "now"],
         }
     }
@@ -51,7 +56,7 @@ impl Guest {
     pub(crate) fn power_button(self) -> &'static str {
         match self {
             // SIGRTMIN+4: power off.
-            Self::Systemd => "38",
+            Self::Systemd | Self::Dnf => "38",
             // SIGPWR, of which our inittab makes a shutdown.
             Self::Sysvinit => "30",
         }
@@ -85,6 +90,6 @@ mod tests {
             assert_eq!(guest.name().parse::<Guest>().unwrap(), *guest);
         }
         let error = "windows".parse::<Guest>().unwrap_err().to_string();
-        assert_eq!(error, "no kind of guest `windows`: there are systemd, sysvinit");
+        assert_eq!(error, "no kind of guest `windows`: there are systemd, sysvinit, dnf");
     }
 }

@@ -4,7 +4,8 @@
 //! Each host is a systemd-nspawn container that boots Debian from an overlay over a base root,
 //! which all hosts of its kind ([`Guest`]) share. The hosts sit on a bridge of their own, `10.77.<subnet>.0/24`, that leads nowhere
 //! but to this machine; packages come through a private cache from the archives this machine
-//! itself uses. Needs root on a Debian machine.
+//! itself uses. Every host also carries small packages of its own: [`probes`]. Needs root on a
+//! Debian machine.
 //!
 //! ```no_run
 //! use engine_test_hosts::{Fleet, Guest, Options};
@@ -33,6 +34,7 @@ mod guest;
 mod machine;
 mod network;
 mod packages;
+pub mod probes;
 mod ssh;
 mod state;
 mod teardown;
