@@ -1,10 +1,11 @@
-//! Child processes: a clean environment, no input, a process group of their own, a time limit.
+//! Child processes: a clean environment, no input that was not given, a process group of their own, a time limit.
 
 use std::{
     cell::Cell,
     collections::VecDeque,
-    io::{self, Read},
+    io::{self, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
@@ -15,6 +16,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Where programs are searched.
 pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Where a program is, if it is installed.
+pub fn find(program: &str) -> Option<PathBuf> {
+    SEARCH_PATH.split(':').map(|directory| Path::new(directory).join(program)).find(|path| path.is_file())
+}
 
 /// How much of a command's output is kept: its end.
 pub const OUTPUT_BYTES: usize = 16 * 1024;
@@ -122,6 +128,16 @@ pub struct Run {
     timeout: Duration,
     keep: usize,
     stderr: bool,
+    input: Option<Input>,
+}
+
+/// What a program reads; it may be secret.
+struct Input(Vec<u8>);
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} bytes", self.0.len())
+    }
 }
 
 impl Run {
@@ -136,7 +152,14 @@ impl Run {
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .process_group(0);
-        Self { argv, command, timeout: Duration::from_mins(10), keep: OUTPUT_BYTES, stderr: true }
+        Self {
+            argv,
+            command,
+            timeout: Duration::from_mins(10),
+            keep: OUTPUT_BYTES,
+            stderr: true,
+            input: None,
+        }
     }
 
     /// Sets an environment variable.
@@ -157,6 +180,14 @@ impl Run {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Gives it something to read; unlike arguments, nobody else on the node sees it.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.command.stdin(Stdio::piped());
+        self.input = Some(Input(bytes.into()));
         self
     }
 
@@ -195,6 +226,10 @@ impl Run {
         let mut child = self.command.spawn().map_err(start)?;
         // The write ends live in the command; while it holds them the pipe has no end.
         drop(std::mem::replace(&mut self.command, Command::new("")));
+        if let (Some(Input(bytes)), Some(mut stdin)) = (self.input.take(), child.stdin.take()) {
+            // In a thread, since it may print before it has read all. Who stops reading has enough.
+            thread::spawn(move || drop(stdin.write_all(&bytes)));
+        }
 
         let kept = Arc::new(Mutex::new(Kept::default()));
         let drained = collect(reader, Arc::clone(&kept), self.keep, live.is_some());
@@ -347,6 +382,16 @@ mod tests {
         let finished = Run::new(["sh", "-c", "echo out; echo err >&2; exit 3"]).finish().unwrap();
         assert_eq!(finished.status.code(), Some(3));
         assert_eq!(finished.output, "out\nerr\n");
+    }
+
+    #[test]
+    fn what_is_given_to_read_is_read_to_its_end() {
+        let long = "0123456789".repeat(100_000);
+        let output = Run::new(["cat"]).input(long.as_bytes()).parsed().succeed().unwrap();
+        assert!(output == long);
+        assert_eq!(Run::new(["true"]).input(long).succeed().unwrap(), "");
+        let shown = format!("{:?}", Run::new(["cat"]).input("secret"));
+        assert!(!shown.contains("secret"), "{shown}");
     }
 
     #[test]

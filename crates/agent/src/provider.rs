@@ -76,6 +76,7 @@ impl Error {
     pub fn may_quote(&self) -> bool {
         match self {
             Error::File(error) => error.may_quote(),
+            Error::Account(error) => error.may_quote(),
             other => matches!(other, Error::Command(_) | Error::Execute(_) | Error::Package(_)),
         }
     }

@@ -25,6 +25,7 @@ macro_rules! domains {
 }
 
 domains! {
+    accounts,
     commands,
     edits,
     files,

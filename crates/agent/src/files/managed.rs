@@ -6,7 +6,7 @@ use engine_protocol::{
     resource::{Access, Content, DirectorySpec, FileSpec},
 };
 
-use super::{FileError, directory, file, state};
+use super::{FileError, attributes::Owner, content::Step, directory, file, state};
 use crate::{
     overlay::Prediction,
     provider::{Check, Context, Error},
@@ -33,19 +33,54 @@ impl Managed {
         }
     }
 
+    /// A file that shall have this content; owner and mode stay what they are, and are root's and 0644 of a new one.
+    pub fn edited(
+        context: &mut Context<'_>,
+        path: &str,
+        content: impl Into<Vec<u8>>,
+    ) -> Result<Self, FileError> {
+        let mut managed = Self::present(path, content, 0o644);
+        if matches!(look(context, path)?, state::State::File { .. }) {
+            managed.spec.access = Access::default();
+        }
+        Ok(managed)
+    }
+
     /// A file that shall not be there.
     pub fn absent(path: &str) -> Self {
         Self { spec: FileSpec { path: path.to_owned(), ..FileSpec::default() }, action: Action::Delete }
     }
 
+    /// What was at a path, so that it can be put back.
+    pub fn as_it_was(path: &str, state: &state::State) -> Result<Self, FileError> {
+        let state::State::File { attributes, body, .. } = state else { return Ok(Self::absent(path)) };
+        let mut managed = Self::present(path, body.read(path, u64::MAX)?, attributes.mode);
+        let name = |owner: &Owner| match owner {
+            Owner::Id(id) => id.to_string(),
+            Owner::Predicted(name) => name.clone(),
+        };
+        managed.spec.access.owner = Some(name(&attributes.owner));
+        managed.spec.access.group = Some(name(&attributes.group));
+        Ok(managed)
+    }
+
     /// What is different; nothing if it is as it shall be.
     pub fn compare(&self, context: &mut Context<'_>) -> Result<Option<Parts>, Error> {
         self.with_own_grants(context, |managed, context| {
-            Ok(match file::check_spec(&managed.spec, managed.action, context)? {
-                Some(Check::Differs(difference)) => Some((difference.changes, difference.predictions)),
-                _ => None,
-            })
+            match file::check_spec(&managed.spec, managed.action, context)? {
+                Some(Check::Differs(difference)) => Ok(Some((difference.changes, difference.predictions))),
+                Some(Check::Unknown(because)) => Err(FileError::Unforeseen { because }.into()),
+                _ => Ok(None),
+            }
         })
+    }
+
+    /// What is different if nothing is there, not even the directory: something earlier would bring that.
+    pub fn compare_with_nothing(&self, context: &mut Context<'_>) -> Result<Parts, Error> {
+        let content = self.spec.content.as_ref().map(|content| content.0.as_slice());
+        let step = Step::new(context, &self.spec.path, &state::State::Absent, content, &self.spec.access)?;
+        let prediction = Prediction::Path(self.spec.path.clone(), step.state());
+        Ok((step.changes, vec![prediction]))
     }
 
     /// Makes it as it shall be.

@@ -1,8 +1,10 @@
 //! Users, groups and what they may do.
 
+use std::collections::HashSet;
+
 use engine_protocol::{
     Action, Spec,
-    resource::{AuthorizedKeysSpec, GroupSpec, SudoersSpec, UserSpec},
+    resource::{AuthorizedKeysSpec, GroupSpec, SshKey, SudoersSpec, UserSpec},
 };
 
 use super::{Declared, Lowered, invalid, missing, plain};
@@ -12,8 +14,10 @@ pub(super) fn user(declared: &Declared<'_>) -> Lowered<Spec> {
         return Err(invalid("comment", "no colon and no line break may be in it"));
     }
     let password = declared.line("password")?;
-    if password.as_ref().is_some_and(|hash| hash.is_empty() || hash.contains(':')) {
-        return Err(invalid("password", "it must be a hash as in `/etc/shadow`, without a colon"));
+    if !password.as_deref().is_none_or(is_hash) {
+        let message =
+            "it must be a hash as in `/etc/shadow`, such as `$y$…` or `$6$…`, and not the password itself";
+        return Err(invalid("password", message));
     }
     Ok(Spec::User(UserSpec {
         name: declared.name()?,
@@ -27,6 +31,20 @@ pub(super) fn user(declared: &Declared<'_>) -> Lowered<Spec> {
         manage_home: declared.boolean("manage_home"),
         system: declared.boolean("system"),
     }))
+}
+
+/// Whether this can be the second field of a line in shadow(5): a hash as crypt(5) writes them today, perhaps locked,
+/// or what no password has. The hashes of old have no form that a password could not have as well.
+fn is_hash(text: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_alphanumeric() || b"./$=,+-_".contains(&byte);
+    match text.trim_start_matches('!') {
+        "" => text.starts_with('!'),
+        "*" => true,
+        hash => {
+            let begin = hash.starts_with('$') && hash.matches('$').count() >= 3;
+            begin && hash.len() >= 20 && hash.bytes().all(digit)
+        }
+    }
 }
 
 pub(super) fn group(declared: &Declared<'_>) -> Lowered<Spec> {
@@ -48,22 +66,20 @@ pub(super) fn authorized_keys(declared: &Declared<'_>) -> Lowered<Spec> {
     let user = declared.identity_text();
     plain("user", &user)?;
     let keys = declared.lines("keys")?;
-    let looks_like_one = |key: &String| {
-        let mut words = key.split_whitespace();
-        !key.trim_start().starts_with('#')
-            && words.any(|word| {
-                ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| word.starts_with(kind)) && !word.contains('=')
-            })
-            && words.next().is_some_and(|base64| base64.len() >= 32)
-    };
-    if let Some(bad) = keys.iter().find(|key| !looks_like_one(key)) {
-        let begin: String = bad.chars().take(40).collect();
-        let message = format!("`{}…` is no line of authorized_keys(5)", begin.escape_debug());
-        return Err(invalid("keys", message));
+    let mut known = HashSet::new();
+    for key in &keys {
+        let begin: String = key.chars().take(40).collect();
+        let begin = begin.escape_debug();
+        let found = SshKey::of_line(key)
+            .ok_or_else(|| invalid("keys", format!("`{begin}…` is no line of authorized_keys(5)")))?;
+        if !known.insert(found) {
+            return Err(invalid("keys", format!("the key in `{begin}…` comes twice")));
+        }
     }
     let exclusive = declared.boolean("exclusive");
-    if keys.is_empty() && !exclusive {
-        return Err(missing("keys", "name at least one key, or set `exclusive` to take out all"));
+    if keys.is_empty() && (!exclusive || declared.does(&[Action::Delete])) {
+        let hint = "name at least one key; to take out all, use `create` with `exclusive` and none";
+        return Err(missing("keys", hint));
     }
     Ok(Spec::AuthorizedKeys(AuthorizedKeysSpec { user, keys, exclusive }))
 }
@@ -80,12 +96,45 @@ pub(super) fn sudoers(declared: &Declared<'_>) -> Lowered<Spec> {
     }
     let commands = declared.lines("commands")?;
     let commands = if commands.is_empty() { vec!["ALL".to_owned()] } else { commands };
+    let runas = declared.line("runas")?.unwrap_or_else(|| "ALL".to_owned());
+    let odd = |c: char| !(c.is_alphanumeric() || "._-+:@~$\\%#!, ".contains(c));
+    if runas.trim().is_empty() || runas.contains(odd) {
+        return Err(invalid(
+            "runas",
+            "name users as in sudoers(5), such as `www-data` or `postgres:postgres`",
+        ));
+    }
     Ok(Spec::Sudoers(SudoersSpec {
         name,
         users,
         groups,
         commands,
-        runas: declared.line("runas")?.unwrap_or_else(|| "ALL".to_owned()),
+        runas,
         nopasswd: declared.boolean("nopasswd"),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hash;
+
+    #[test]
+    fn a_password_itself_is_no_hash() {
+        for good in [
+            "$6$rounds=5000$saltsalt$abcdefghijklmnopqrstuvwxyz./0123456789",
+            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC",
+            "$2b$12$abcdefghijklmnopqrstuuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01",
+            "$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/",
+            "!$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/",
+            "!",
+            "!!",
+            "*",
+            "!*",
+        ] {
+            assert!(is_hash(good), "{good}");
+        }
+        for bad in ["", "secret", "MyPassword123", "$ecret", "a:b", "$pa$$word$and$more words", "x*"] {
+            assert!(!is_hash(bad), "{bad}");
+        }
+    }
 }

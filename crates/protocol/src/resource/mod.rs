@@ -9,10 +9,12 @@ use crate::grants::Grants;
 mod action;
 mod common;
 mod spec;
+mod ssh_key;
 
 pub use action::Action;
 pub use common::{Common, Guard, Notification, Timing};
 pub use spec::*;
+pub use ssh_key::SshKey;
 
 /// Position of a resource in its node run, counted from 0 over all batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
