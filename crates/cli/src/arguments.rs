@@ -72,6 +72,15 @@ pub(crate) enum Command {
   engine plan setup --stack demo --detailed-exitcode || echo it has drifted")]
     Plan(PlanArguments),
 
+    /// Show what the hosts of a stack are, without changing anything
+    #[command(after_help = "Examples:
+  engine facts --stack demo
+  engine facts --stack demo --instance app-1 --json
+  engine facts --stack demo --json | jq '.[].facts.platform.version'
+
+Recipes see these facts. docs/facts.md says what each of them is.")]
+    Facts(FactsArguments),
+
     /// Look at stack files
     #[command(subcommand)]
     Stack(StackCommand),
@@ -202,6 +211,34 @@ pub(crate) struct RunOptions {
     /// Limits of evaluation.
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+}
+
+/// Instances whose facts are shown.
+#[derive(Debug, Args)]
+pub(crate) struct FactsArguments {
+    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
+    #[arg(long, short, value_name = "STACK")]
+    pub(crate) stack: String,
+
+    /// Which instances.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+
+    /// How many instances to connect to at the same time
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) parallel: u16,
+
+    /// All facts as JSON, instead of the most important ones as text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// ssh_config to read instead of the stack's, the user's and the system's
+    #[arg(long, short = 'F', value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+
+    /// Ask for the password that sudo wants
+    #[arg(long)]
+    pub(crate) ask_sudo_password: bool,
 }
 
 /// How much a recipe may use.

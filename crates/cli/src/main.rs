@@ -41,6 +41,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Run(arguments) => commands::run::run(&global, &arguments),
         Command::Plan(arguments) => commands::plan::plan(&global, &arguments),
+        Command::Facts(arguments) => commands::facts::facts(&arguments),
         Command::Stack(command) => commands::stack::stack(&global, &command),
         Command::Instance(command) => commands::instance::instance(&command),
         Command::Cookbook(command) => commands::cookbook::cookbook(&command),

@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod execute;
+pub mod facts;
 mod node_run;
 pub mod plan;
 pub mod ports;
@@ -18,6 +19,7 @@ pub mod view;
 
 pub use event::{Counts, NodeResult, RunEvent, RunSummary};
 pub use execute::{ExecuteError, Executor, Settings};
+pub use facts::{FactsRequest, Found, NotFound};
 pub use plan::{BuiltIn, NodePlan, PlanError, Request, RunPlan, Step, plan};
 pub use saved::SavedPlan;
 pub use stop::StopSignal;

@@ -80,6 +80,12 @@ pub enum PlanError {
         /// What there is.
         known: String,
     },
+    /// No instance is in all that was asked for.
+    #[error("no instance of stack `{stack}` is selected")]
+    NobodySelected {
+        /// The stack.
+        stack: Name,
+    },
     /// No instance is left to do anything on.
     #[error("no instance of stack `{stack}` takes part in {event}: {reason}")]
     Nobody {
@@ -98,17 +104,14 @@ pub fn plan(
     statuses: &BTreeMap<Name, InstanceStatus>,
     request: &Request,
 ) -> Result<RunPlan, PlanError> {
-    check_names(stack, request)?;
+    let selected = select(stack, &request.layers, &request.instances)?;
     let status = |instance: &Instance| statuses.get(&instance.name).copied().unwrap_or_default();
     // Those that were lost are tried again: who answers is online again.
     let serving = |instance: &Instance| {
         matches!(status(instance), InstanceStatus::Online | InstanceStatus::ConnectionLost)
     };
-    let selected: Vec<&Instance> = stack
-        .instances
-        .iter()
-        .filter(|instance| !instance.layers.is_empty() && is_selected(instance, request))
-        .collect();
+    let selected: Vec<&Instance> =
+        selected.into_iter().filter(|instance| !instance.layers.is_empty()).collect();
     let primary_of = |instance: &Instance| NodePlan {
         instance: instance.name.clone(),
         steps: steps(stack, instance, request.event),
@@ -174,28 +177,37 @@ pub fn plan(
     Ok(RunPlan { event: request.event, primary, reaction })
 }
 
-fn check_names(stack: &Stack, request: &Request) -> Result<(), PlanError> {
+/// The instances that an operator asks for: of these layers and of these names, where there are any.
+pub(crate) fn select<'a>(
+    stack: &'a Stack,
+    layers: &[Name],
+    instances: &[Name],
+) -> Result<Vec<&'a Instance>, PlanError> {
+    check_names(stack, layers, instances)?;
+    let is_selected = |instance: &&Instance| {
+        (layers.is_empty() || instance.layers.iter().any(|layer| layers.contains(layer)))
+            && (instances.is_empty() || instances.contains(&instance.name))
+    };
+    Ok(stack.instances.iter().filter(is_selected).collect())
+}
+
+fn check_names(stack: &Stack, layers: &[Name], instances: &[Name]) -> Result<(), PlanError> {
     let list = |names: &mut dyn Iterator<Item = &Name>| {
         names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
-    for name in &request.layers {
+    for name in layers {
         if stack.layer(name).is_none() {
             let known = list(&mut stack.layers.iter().map(|layer| &layer.name));
             return Err(PlanError::UnknownLayer { stack: stack.name.clone(), name: name.clone(), known });
         }
     }
-    for name in &request.instances {
+    for name in instances {
         if stack.instance(name).is_none() {
             let known = list(&mut stack.instances.iter().map(|instance| &instance.name));
             return Err(PlanError::UnknownInstance { stack: stack.name.clone(), name: name.clone(), known });
         }
     }
     Ok(())
-}
-
-fn is_selected(instance: &Instance, request: &Request) -> bool {
-    (request.layers.is_empty() || instance.layers.iter().any(|layer| request.layers.contains(layer)))
-        && (request.instances.is_empty() || request.instances.contains(&instance.name))
 }
 
 fn steps(stack: &Stack, instance: &Instance, event: LifecycleEvent) -> Vec<Step> {

@@ -1,7 +1,6 @@
 //! What `engine run` and `engine plan` have in common: a store, hosts, a screen, and Ctrl-C.
 
 use std::{
-    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, mpsc},
     time::Duration,
@@ -17,11 +16,10 @@ use engine_scheduler::{
     ports::{Evaluator, Store},
 };
 use engine_store::SqliteStore;
-use engine_transport::{Connector, ConnectorSettings, Secret};
 
 use crate::{
-    agents,
     arguments::{LimitArguments, RunOptions},
+    commands::connection,
     errors::{self, FAILED, Failure, STOPPED},
     paths,
     reporter::{self, Reporter},
@@ -53,7 +51,8 @@ pub(crate) fn execute<T>(
         _ => SqliteStore::open(&state),
     };
     let store = store.map_err(Failure::failed)?;
-    let connector = Connector::new(connector_settings(options, manifest)?);
+    let connector =
+        connection::connector(manifest, options.ssh_config.as_deref(), options.ask_sudo_password)?;
     let stop = StopSignal::default();
     let (events, received) = mpsc::channel::<RunEvent>();
     // The reporter is gone only if it panicked, which ends the process anyway.
@@ -142,29 +141,4 @@ pub(crate) fn limits(arguments: &LimitArguments) -> EvaluationLimits {
         payload_bytes: arguments.limit_payload.saturating_mul(1024 * 1024),
         ..EvaluationLimits::default()
     }
-}
-
-fn connector_settings(options: &RunOptions, manifest: &Manifest) -> Result<ConnectorSettings, Failure> {
-    let sudo_password = if options.ask_sudo_password {
-        let password = rpassword::prompt_password("sudo password: ")
-            .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))?;
-        Some(Secret::new(password))
-    } else {
-        None
-    };
-    Ok(ConnectorSettings {
-        ssh: manifest.stack.ssh.clone(),
-        config_file: options.ssh_config.clone().map(absolute),
-        sudo_password,
-        passphrase: Some(Arc::new(ask_passphrase)),
-        agents: agents::carried(),
-    })
-}
-
-fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
-}
-
-fn ask_passphrase(key: &Path) -> Option<Secret> {
-    rpassword::prompt_password(format!("Passphrase for {}: ", key.display())).ok().map(Secret::new)
 }

@@ -1,8 +1,10 @@
 //! One module a command.
 
 pub(crate) mod cache;
+pub(crate) mod connection;
 pub(crate) mod cookbook;
 pub(crate) mod execution;
+pub(crate) mod facts;
 pub(crate) mod instance;
 pub(crate) mod manual;
 pub(crate) mod plan;
