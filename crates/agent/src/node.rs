@@ -4,7 +4,7 @@ use std::{collections::HashMap, os::fd::OwnedFd, path::PathBuf, rc::Rc, time::Du
 
 use engine_protocol::Facts;
 
-use crate::{accounts::Accounts, packages::dpkg::Installed, services::seen::Seen};
+use crate::{accounts::Accounts, packages::Installed, services::seen::Seen};
 
 /// What an operator can set when starting the agent.
 #[derive(Debug, Clone)]

@@ -25,8 +25,8 @@ pub enum Prediction {
         /// Whether it would start at boot.
         enabled: Option<bool>,
     },
-    /// Packages would be installed, or not.
-    Package(String, bool),
+    /// A package would be installed in this version, or not at all.
+    Package(String, Option<String>),
     /// Something would be at this path; what, is not known.
     Created(String),
     /// A mount point would have this mounted, or nothing.
@@ -44,7 +44,7 @@ pub struct Overlay {
     users: HashMap<String, bool>,
     groups: HashMap<String, bool>,
     services: HashMap<String, (Option<bool>, Option<bool>)>,
-    packages: HashMap<String, bool>,
+    packages: HashMap<String, Option<String>>,
     first_change: Option<String>,
     opaque: Option<String>,
     new_files: HashSet<String>,
@@ -135,9 +135,9 @@ impl Overlay {
         self.services.get(name).copied().unwrap_or_default()
     }
 
-    /// Whether a package would be installed; `None` if no resource changes that.
-    pub fn package(&self, name: &str) -> Option<bool> {
-        self.packages.get(name).copied()
+    /// The version that a package would be installed in; `None` if no resource changes that, `Some(None)` if not at all.
+    pub fn package(&self, name: &str) -> Option<Option<&str>> {
+        self.packages.get(name).map(Option::as_deref)
     }
 
     /// Whether something would be at a path of which nothing else is known.

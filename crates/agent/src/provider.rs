@@ -183,7 +183,7 @@ fn check_spec<'r>(
         Spec::Directory(spec) => directory::check(resource, spec, action, context),
         Spec::Link(spec) => link::check(resource, spec, action, context),
         Spec::Package(spec) => packages::check(resource, spec, action, context),
-        Spec::PackageUpdate(_) => packages::check_update(resource, action, context),
+        Spec::PackageUpdate(spec) => packages::check_update(resource, spec, action, context),
         Spec::Service(spec) => services::check(resource, spec, action, context),
         Spec::User(spec) => users::check(resource, spec, action, context),
         Spec::Group(spec) => groups::check(resource, spec, action, context),

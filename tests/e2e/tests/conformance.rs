@@ -29,6 +29,7 @@ domains! {
     commands,
     edits,
     files,
+    packages,
     services,
     storage,
 }

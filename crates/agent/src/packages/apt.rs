@@ -1,4 +1,4 @@
-//! apt, through `apt-get` and `apt-cache`.
+//! apt, through `apt-get`, `apt-cache`, `apt-mark` and `dpkg-deb`.
 
 use std::{
     fs,
@@ -7,23 +7,20 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use engine_protocol::{Action, Change, Mode, Resource, resource::PackageSpec};
+use engine_protocol::{Mode, Resource};
 
 use super::{
-    PackageError,
-    dpkg::{Installed, lock_holder},
+    Installed, PackageError,
+    dpkg::{self, lock_holder},
+    manager::{Manager, Transaction, Update, Versioned, failed},
 };
 use crate::{
     command::{CommandError, Run},
-    overlay::Prediction,
-    provider::{Check, Context, Error, property, unsupported},
+    provider::{Context, Error},
 };
 
 /// Package lists that are younger than this are not fetched again.
 pub const FRESH: Duration = Duration::from_hours(1);
-
-/// A transaction may take this long.
-const TRANSACTION: Duration = Duration::from_hours(1);
 
 /// Files whose age is the age of the package lists; the state directory has one more.
 const STAMPS: [&str; 2] = ["/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists"];
@@ -31,123 +28,131 @@ const STAMPS: [&str; 2] = ["/var/lib/apt/periodic/update-success-stamp", "/var/l
 /// The stamp in the agent's state directory: apt leaves no trace of a fetch that found nothing new.
 const STAMP: &str = "apt-updated";
 
-/// Checks packages.
-pub fn check<'r>(
-    resource: &'r Resource,
-    spec: &'r PackageSpec,
-    action: Action,
-    context: &mut Context<'_>,
-) -> Result<Check<'r>, Error> {
-    validate(spec)?;
-    if context.node.packages.is_none() {
-        context.node.packages = Some(Installed::read()?);
+/// What packages leave that want a reboot (Debian's and Ubuntu's update-notifier and unattended-upgrades).
+const REBOOT: [&str; 2] = ["/run/reboot-required", "/run/reboot-required.pkgs"];
+
+/// Debian's package manager and its descendants'.
+#[derive(Debug, Clone, Copy)]
+pub struct Apt;
+
+impl Manager for Apt {
+    fn name(&self) -> &'static str {
+        "apt"
     }
-    let installed = context.node.packages.clone().unwrap_or_default();
-    let planning = context.mode == Mode::Plan;
-    let is_installed = |name: &str| {
-        let planned = if planning { context.overlay.package(name) } else { None };
-        planned.unwrap_or_else(|| installed.version(name).is_some())
-    };
-    let (mut changes, mut targets, mut predictions) = (Vec::new(), Vec::new(), Vec::new());
-    let mut change = |name: &str, new: Option<String>| {
-        changes.push(property(name, installed.version(name).map(ToOwned::to_owned), new.clone()));
-        predictions.push(Prediction::Package(name.to_owned(), new.is_some()));
-        targets.push(name.to_owned());
-    };
-    match action {
-        Action::Install | Action::Upgrade => {
-            let asked: Vec<&str> = spec
-                .names
-                .iter()
-                .map(String::as_str)
-                .filter(|name| match (&spec.version, action) {
-                    (Some(version), _) => {
-                        !is_installed(name)
-                            || installed.version(name).is_some_and(|present| present != version)
-                    }
-                    (None, Action::Upgrade) => true,
-                    (None, _) => !is_installed(name),
-                })
-                .collect();
-            if asked.is_empty() {
-                return Ok(Check::UpToDate);
-            }
-            let candidates = candidates(&asked, context.mode)?;
-            for name in asked {
-                let candidate =
-                    candidates.iter().find(|(known, _)| known == name).map(|(_, version)| version);
-                let wanted = spec.version.clone().or_else(|| candidate.cloned());
-                let same = installed.version(name).is_some() && installed.version(name) == wanted.as_deref();
-                let kept = installed.version(name).is_some() && wanted.is_none();
-                let planned = planning && context.overlay.package(name) == Some(true);
-                let provided = wanted.is_none() && installed.is_provided(name);
-                if !(same || kept || planned || provided) {
-                    change(name, Some(wanted.unwrap_or_else(|| "newest".to_owned())));
-                }
-            }
-        }
-        Action::Remove => {
-            spec.names.iter().filter(|name| is_installed(name)).for_each(|name| change(name, None));
-        }
-        Action::Purge => {
-            let left = |name: &String| is_installed(name) || installed.has_configuration(name);
-            spec.names.iter().filter(|name| left(name)).for_each(|name| change(name, None));
-        }
-        _ => return Err(unsupported(resource, action)),
+
+    fn installed(&self) -> Result<Installed, PackageError> {
+        dpkg::read()
     }
-    if targets.is_empty() {
-        return Ok(Check::UpToDate);
+
+    fn candidates(&self, names: &[&str], context: &Context<'_>) -> Result<Vec<Versioned>, PackageError> {
+        let words = ["apt-cache"].iter().chain(read_only(context.mode)).chain(&["policy", "--"]).chain(names);
+        let output = Run::new(words).parsed().succeed().map_err(failed("`apt-cache policy`"))?;
+        Ok(parse_policy(&output))
     }
-    let verb = match action {
-        Action::Install | Action::Upgrade => "install",
-        Action::Remove => "remove",
-        _ => "purge",
-    };
-    Ok(Check::differs(changes, predictions, move |context| {
+
+    fn file(&self, path: &str) -> Result<Versioned, PackageError> {
+        let words = ["dpkg-deb", "--show", "--showformat=${Package}\\n${Version}\\n", path];
+        let output = Run::new(words).parsed().succeed().map_err(failed("`dpkg-deb --show`"))?;
+        parse_file(&output).ok_or_else(|| PackageError::Output { what: "`dpkg-deb --show`".to_owned() })
+    }
+
+    fn updates(
+        &self,
+        security_only: bool,
+        resource: &Resource,
+        context: &mut Context<'_>,
+    ) -> Result<Vec<Update>, Error> {
+        if context.mode == Mode::Apply && !lists_are_fresh(context) {
+            wait_for_lock(resource, context)?;
+            update(context)?;
+        }
+        let words = ["-s", "-o", "Debug::NoLocking=1", "upgrade", "--with-new-pkgs"];
+        let words = ["apt-get"].iter().chain(read_only(context.mode)).chain(&words);
+        let output = Run::new(words).parsed().succeed().map_err(failed("`apt-get -s upgrade`"))?;
+        let all = parse_simulation(&output).into_iter();
+        Ok(all.filter(|(_, security)| *security || !security_only).map(|(update, _)| update).collect())
+    }
+
+    fn carry_out(
+        &self,
+        transaction: &Transaction,
+        resource: &Resource,
+        context: &mut Context<'_>,
+    ) -> Result<(), Error> {
         wait_for_lock(resource, context)?;
-        let names: Vec<String> = targets
-            .iter()
-            .map(|name| match &spec.version {
-                Some(version) if verb == "install" => format!("{name}={version}"),
-                _ => name.clone(),
-            })
-            .collect();
-        let what = format!("`apt-get {verb} {}`", names.join(" "));
-        let mut arguments = vec![verb, "--"];
-        if spec.version.is_some() && verb == "install" {
-            arguments.insert(1, "--allow-downgrades");
-        }
-        arguments.extend(names.iter().map(String::as_str));
-        let result = match transaction(&arguments, context).succeed() {
-            Err(error) if verb == "install" && lists_may_be_old(&error) => {
+        let (options, targets): (&[&str], Vec<String>) = match transaction {
+            Transaction::Install(packages) => {
+                let names: Vec<String> = packages.iter().map(|(name, _)| name.clone()).collect();
+                plain(&names)?;
+                let versions = packages.iter().any(|(_, version)| version.is_some());
+                let options: &[&str] =
+                    if versions { &["install", "--allow-downgrades"] } else { &["install"] };
+                (
+                    options,
+                    packages.iter().map(|(name, version)| versioned(name, version.as_deref())).collect(),
+                )
+            }
+            Transaction::InstallFile(path) => (&["install", "--allow-downgrades"], vec![path.clone()]),
+            Transaction::Remove(names) => (&["remove"], names.clone()),
+            Transaction::Purge(names) => (&["purge"], names.clone()),
+            Transaction::Update { security_only: true, updates } => {
+                let targets = updates.iter().map(|update| versioned(&update.name, Some(&update.new)));
+                (&["install"], targets.collect())
+            }
+            Transaction::Update { security_only: false, .. } => (&["upgrade", "--with-new-pkgs"], Vec::new()),
+            Transaction::Lock(names) => return Ok(mark("hold", names)?),
+            Transaction::Unlock(names) => return Ok(mark("unhold", names)?),
+        };
+        plain(&targets)?;
+        let what = format!("`apt-get {} {}`", options[0], targets.join(" "));
+        let mut arguments = options.to_vec();
+        arguments.push("--");
+        arguments.extend(targets.iter().map(String::as_str));
+        let result = match apt_get(&arguments, context).succeed() {
+            Err(error) if options[0] == "install" && lists_may_be_old(&error) => {
                 update(context)?;
-                transaction(&arguments, context).succeed()
+                apt_get(&arguments, context).succeed()
             }
             result => result,
         };
-        result.map_err(|source| PackageError::Manager { what, source })?;
-        Ok(Vec::new())
-    }))
+        result.map_err(failed(what))?;
+        Ok(())
+    }
+
+    fn reboot_required(&self) -> Option<String> {
+        Path::new(REBOOT[0]).exists().then(|| {
+            let packages = fs::read_to_string(REBOOT[1]).unwrap_or_default();
+            let mut names: Vec<&str> = packages.lines().collect();
+            names.sort_unstable();
+            names.dedup();
+            if names.is_empty() { "a package says so".to_owned() } else { names.join(", ") }
+        })
+    }
 }
 
-fn validate(spec: &PackageSpec) -> Result<(), PackageError> {
-    let odd = |c: char| !(c.is_ascii_alphanumeric() || "+-.:".contains(c));
-    for name in &spec.names {
-        // apt-get reads a `-` or `+` at the end of a name as an instruction; `g++` is a name all the same.
-        let instruction = name.ends_with('-') || (name.ends_with('+') && !name.ends_with("++"));
-        let bad = name.is_empty() || !name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if bad || name.contains(odd) || instruction {
-            return Err(PackageError::Name { name: name.clone() });
-        }
+/// apt-get reads a `-` or `+` at the end of a name as an instruction; `g++` is a name all the same.
+fn plain(names: &[String]) -> Result<(), PackageError> {
+    let instruction = |name: &&String| name.ends_with('-') || (name.ends_with('+') && !name.ends_with("++"));
+    // A version may end with a plus.
+    match names.iter().filter(|name| !name.contains('=')).find(instruction) {
+        Some(name) => Err(PackageError::Name { name: name.clone() }),
+        None => Ok(()),
     }
-    let odd = |c: char| !(c.is_ascii_alphanumeric() || "+-.:~".contains(c));
-    match &spec.version {
-        Some(_) if spec.names.len() != 1 => Err(PackageError::OneVersion),
-        Some(version) if version.is_empty() || version.contains(odd) => {
-            Err(PackageError::Version { version: version.clone() })
-        }
-        _ => Ok(()),
-    }
+}
+
+fn versioned(name: &str, version: Option<&str>) -> String {
+    version.map_or_else(|| name.to_owned(), |version| format!("{name}={version}"))
+}
+
+fn mark(verb: &str, names: &[String]) -> Result<(), PackageError> {
+    let words = ["apt-mark", verb, "--"].into_iter().chain(names.iter().map(String::as_str));
+    Run::new(words).succeed().map_err(failed(format!("`apt-mark {verb} {}`", names.join(" "))))?;
+    Ok(())
+}
+
+fn parse_file(output: &str) -> Option<Versioned> {
+    let mut lines = output.lines();
+    Some((lines.next()?.to_owned(), lines.next()?.to_owned()))
 }
 
 fn lists_may_be_old(error: &CommandError) -> bool {
@@ -160,16 +165,6 @@ fn lists_may_be_old(error: &CommandError) -> bool {
     ];
     let text = error.to_string();
     SIGNS.iter().any(|sign| text.contains(sign))
-}
-
-/// The newest versions that can be had.
-fn candidates(names: &[&str], mode: Mode) -> Result<Vec<(String, String)>, PackageError> {
-    let words = ["apt-cache"].iter().chain(read_only(mode)).chain(&["policy", "--"]).chain(names);
-    let run = Run::new(words).parsed();
-    let output = run
-        .succeed()
-        .map_err(|source| PackageError::Manager { what: "`apt-cache policy`".to_owned(), source })?;
-    Ok(parse_policy(&output))
 }
 
 /// Even those programs of apt that only look keep what they made of the package lists in `/var/cache/apt`; in a plan
@@ -197,8 +192,8 @@ pub fn parse_policy(output: &str) -> Vec<(String, String)> {
     candidates
 }
 
-/// Reads package, old and new version from the output of a simulated upgrade.
-pub fn parse_simulation(output: &str) -> Vec<(String, Option<String>, String)> {
+/// Reads what a simulated upgrade would install, and whether it comes from where security updates do.
+pub fn parse_simulation(output: &str) -> Vec<(Update, bool)> {
     output
         .lines()
         .filter_map(|line| {
@@ -207,49 +202,17 @@ pub fn parse_simulation(output: &str) -> Vec<(String, Option<String>, String)> {
                 Some((old, rest)) => (Some(old.to_owned()), rest),
                 None => (None, rest),
             };
-            let new = rest.strip_prefix('(')?.split([' ', ')']).next()?;
-            Some((name.to_owned(), old, new.to_owned()))
+            let origin = rest.strip_prefix('(')?;
+            let new = origin.split([' ', ')']).next()?.to_owned();
+            // `Debian-Security:12/stable-security`, `Ubuntu:22.04/jammy-security`.
+            let security =
+                origin.split(')').next().is_some_and(|origin| origin.to_lowercase().contains("-security"));
+            Some((Update { name: name.to_owned(), old, new }, security))
         })
         .collect()
 }
 
-/// Checks for pending updates. When changes may be made, lists that are not [`FRESH`] are fetched
-/// before; a plan speaks of the lists that are there.
-pub fn check_update<'r>(
-    resource: &'r Resource,
-    action: Action,
-    context: &mut Context<'_>,
-) -> Result<Check<'r>, Error> {
-    if action != Action::Update {
-        return Err(unsupported(resource, action));
-    }
-    if context.mode == Mode::Apply && !lists_are_fresh(context) {
-        wait_for_lock(resource, context)?;
-        update(context)?;
-    }
-    let words = ["-s", "-o", "Debug::NoLocking=1", "upgrade", "--with-new-pkgs"];
-    let words = ["apt-get"].iter().chain(read_only(context.mode)).chain(&words);
-    let output = Run::new(words)
-        .parsed()
-        .succeed()
-        .map_err(|source| PackageError::Manager { what: "`apt-get -s upgrade`".to_owned(), source })?;
-    let changes: Vec<Change> = parse_simulation(&output)
-        .into_iter()
-        .map(|(name, old, new)| property(&name, old, Some(new)))
-        .collect();
-    if changes.is_empty() {
-        return Ok(Check::UpToDate);
-    }
-    Ok(Check::differs(changes, vec![Prediction::Anything], move |context| {
-        wait_for_lock(resource, context)?;
-        transaction(&["upgrade", "--with-new-pkgs"], context)
-            .succeed()
-            .map_err(|source| PackageError::Manager { what: "`apt-get upgrade`".to_owned(), source })?;
-        Ok(Vec::new())
-    }))
-}
-
-fn transaction(arguments: &[&str], context: &Context<'_>) -> Run {
+fn apt_get(arguments: &[&str], context: &Context<'_>) -> Run {
     let wait = format!("DPkg::Lock::Timeout={}", context.node.settings.lock_wait.as_secs());
     let options = [
         "apt-get",
@@ -262,12 +225,12 @@ fn transaction(arguments: &[&str], context: &Context<'_>) -> Run {
         "-o",
         &wait,
     ];
-    Run::new(options.iter().chain(arguments)).env("DEBIAN_FRONTEND", "noninteractive").timeout(TRANSACTION)
+    Run::new(options.iter().chain(arguments)).env("DEBIAN_FRONTEND", "noninteractive").timeout(Duration::MAX)
 }
 
-fn update(context: &mut Context<'_>) -> Result<(), PackageError> {
-    let run = transaction(&["-o", "APT::Update::Error-Mode=any", "update"], context);
-    run.succeed().map_err(|source| PackageError::Manager { what: "`apt-get update`".to_owned(), source })?;
+pub(super) fn update(context: &mut Context<'_>) -> Result<(), PackageError> {
+    let run = apt_get(&["-o", "APT::Update::Error-Mode=any", "update"], context);
+    run.succeed().map_err(failed("`apt-get update`"))?;
     // Without the stamp the lists are fetched again too early, which does no harm.
     let _ = fs::create_dir_all(&context.node.settings.state_dir);
     let _ = fs::write(context.node.settings.state_dir.join(STAMP), b"");
@@ -284,7 +247,7 @@ fn lists_are_fresh(context: &Context<'_>) -> bool {
 }
 
 /// Waits until no other package manager runs.
-fn wait_for_lock(resource: &Resource, context: &mut Context<'_>) -> Result<(), Error> {
+pub(super) fn wait_for_lock(resource: &Resource, context: &mut Context<'_>) -> Result<(), Error> {
     let limit = context.node.settings.lock_wait;
     let deadline = Instant::now() + limit;
     let mut told = false;
@@ -327,20 +290,40 @@ mod tests {
         assert_eq!(
             parse_simulation(output),
             [
-                ("base-files".to_owned(), Some("12.4+deb12u5".to_owned()), "12.4+deb12u6".to_owned()),
-                ("linux-image-6.1.0-23-amd64".to_owned(), None, "6.1.99-1".to_owned()),
+                (
+                    Update {
+                        name: "base-files".to_owned(),
+                        old: Some("12.4+deb12u5".to_owned()),
+                        new: "12.4+deb12u6".to_owned()
+                    },
+                    false
+                ),
+                (
+                    Update {
+                        name: "linux-image-6.1.0-23-amd64".to_owned(),
+                        old: None,
+                        new: "6.1.99-1".to_owned()
+                    },
+                    true
+                ),
             ]
         );
     }
 
     #[test]
     fn names_that_apt_would_take_for_instructions_are_refused() {
-        let spec = |name: &str| PackageSpec { names: vec![name.to_owned()], ..PackageSpec::default() };
-        for name in ["", "-y", "nginx-", "a=1", "a b", "nginx+", "a/b", "./x.deb"] {
-            assert!(validate(&spec(name)).is_err(), "{name:?}");
+        for name in ["nginx-", "nginx+", "a:amd64-"] {
+            assert!(plain(&[name.to_owned()]).is_err(), "{name:?}");
         }
-        for name in ["g++", "libstdc++6", "libc6:i386", "python3.11"] {
-            assert!(validate(&spec(name)).is_ok(), "{name:?}");
+        for name in ["g++", "libstdc++6", "libc6:i386"] {
+            assert!(plain(&[name.to_owned()]).is_ok(), "{name:?}");
         }
+    }
+
+    /// dpkg 1.21.22.
+    #[test]
+    fn a_package_file_says_what_it_is() {
+        assert_eq!(parse_file("hello\n2.10-3\n"), Some(("hello".into(), "2.10-3".into())));
+        assert_eq!(parse_file("hello\n"), None);
     }
 }

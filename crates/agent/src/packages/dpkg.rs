@@ -1,48 +1,22 @@
 //! What dpkg has installed, and its lock.
 
 use std::{
-    collections::{HashMap, HashSet},
     fs::{self, File},
     path::Path,
 };
 
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use super::PackageError;
+use super::{Installed, PackageError};
 
 const STATUS: &str = "/var/lib/dpkg/status";
 const LOCKS: [&str; 3] = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock"];
 
-/// The installed packages and their versions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Installed {
-    versions: HashMap<String, String>,
-    configured_away: HashSet<String>,
-    provided: HashSet<String>,
-}
-
-impl Installed {
-    /// Reads dpkg's own list.
-    pub fn read() -> Result<Self, PackageError> {
-        let bytes = fs::read(STATUS)
-            .map_err(|source| PackageError::Status { path: Path::new(STATUS).to_owned(), source })?;
-        Ok(parse(&String::from_utf8_lossy(&bytes)))
-    }
-
-    /// The version of a package, by its name or `name:architecture`.
-    pub fn version(&self, name: &str) -> Option<&str> {
-        self.versions.get(name).map(String::as_str)
-    }
-
-    /// Whether a removed package left configuration.
-    pub fn has_configuration(&self, name: &str) -> bool {
-        self.configured_away.contains(name)
-    }
-
-    /// Whether another installed package stands in for one of this name.
-    pub fn is_provided(&self, name: &str) -> bool {
-        self.provided.contains(name)
-    }
+/// Reads dpkg's own list.
+pub fn read() -> Result<Installed, PackageError> {
+    let bytes = fs::read(STATUS)
+        .map_err(|source| PackageError::Status { path: Path::new(STATUS).to_owned(), source })?;
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// Reads dpkg's status file.
@@ -55,7 +29,10 @@ pub fn parse(text: &str) -> Installed {
         let (Some(name), Some(status)) = (field("Package"), field("Status")) else { continue };
         let architecture = field("Architecture").unwrap_or_default();
         let names = [name.to_owned(), format!("{name}:{architecture}")];
-        let mut words = status.split(' ').skip(1);
+        let mut words = status.split(' ');
+        if words.next() == Some("hold") {
+            installed.held.extend(names.clone());
+        }
         match (words.next(), words.next()) {
             (Some("ok"), Some("installed" | "triggers-pending" | "triggers-awaited")) => {
                 let version = field("Version").unwrap_or_default();
@@ -67,7 +44,7 @@ pub fn parse(text: &str) -> Installed {
                     installed.provided.insert(provided.to_owned());
                 }
             }
-            (_, Some("config-files")) => installed.configured_away.extend(names),
+            (_, Some("config-files")) => installed.left_configuration.extend(names),
             _ => {}
         }
     }
@@ -106,6 +83,7 @@ mod tests {
         assert_eq!(installed.version("mawk"), Some("1.3.4"));
         assert_eq!(installed.version("nginx-light"), None);
         assert_eq!(installed.version("half"), None);
+        assert!(installed.is_held("mawk") && !installed.is_held("bash"));
         assert!(installed.has_configuration("nginx-light"));
         assert!(installed.is_provided("awk") && installed.is_provided("x-awk"));
     }

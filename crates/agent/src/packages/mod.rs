@@ -1,18 +1,29 @@
-//! Packages.
+//! Packages and where they come from.
 
 use std::path::PathBuf;
 
-use engine_protocol::{Action, Mode, Resource, resource::PackageSpec};
+use engine_protocol::Mode;
 
 use crate::{
     command::CommandError,
-    provider::{Check, Context, Error},
+    provider::{Context, Error},
 };
 
+pub mod apk;
 pub mod apt;
 pub mod apt_repository;
+pub mod check;
+pub mod dnf;
 pub mod dpkg;
+pub mod installed;
+pub mod manager;
+pub mod pacman;
+pub mod rpm;
 pub mod yum_repository;
+pub mod zypper;
+
+pub use check::{check, check_update};
+pub use installed::Installed;
 
 /// Why packages could not be checked or applied.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +40,24 @@ pub enum PackageError {
         /// The version.
         version: String,
     },
-    /// One version for several names.
-    #[error("a version can be given for one package only")]
+    /// One version or file for several names.
+    #[error("a version or a package file can be given for one package only")]
     OneVersion,
     /// No provider for the distribution's package manager.
-    #[error("packages cannot be managed: the package manager is `{manager}`, and only apt is supported")]
+    #[error(
+        "packages cannot be managed: the package manager is `{manager}`, and apt, dnf, yum, zypper, apk and pacman are supported"
+    )]
     NoManager {
         /// The manager.
         manager: String,
+    },
+    /// The manager has no such thing.
+    #[error("{manager} cannot do this: {reason}")]
+    Cannot {
+        /// The manager.
+        manager: &'static str,
+        /// Why.
+        reason: &'static str,
     },
     /// The list of installed packages cannot be read.
     #[error("the installed packages cannot be read from {path}: {source}", path = path.display())]
@@ -62,45 +83,66 @@ pub enum PackageError {
         /// What it says.
         source: CommandError,
     },
+    /// There is no such package file.
+    #[error("the package file `{path}` does not exist; declare the resource that brings it before")]
+    NoFile {
+        /// The path.
+        path: String,
+    },
+    /// The file is another package.
+    #[error("`{path}` is the package `{found}`, not `{wanted}`; name the package as its file does")]
+    OtherPackage {
+        /// The file.
+        path: String,
+        /// What it is.
+        found: String,
+        /// What was declared.
+        wanted: String,
+    },
+    /// The manager said that all is well, and it is not.
+    #[error("{manager} ended well, but `{name}` is {found}, not {wanted}")]
+    NotSo {
+        /// The manager.
+        manager: &'static str,
+        /// The package.
+        name: String,
+        /// What is so.
+        found: String,
+        /// What should be.
+        wanted: String,
+    },
+    /// What a program printed makes no sense.
+    #[error("{what} printed what cannot be understood")]
+    Output {
+        /// The program.
+        what: String,
+    },
+    /// There is no such repository tool here.
+    #[error("a {kind} works with {wanted}, and the package manager here is `{manager}`")]
+    OtherManager {
+        /// The resource type.
+        kind: &'static str,
+        /// What it works with.
+        wanted: &'static str,
+        /// What is here.
+        manager: String,
+    },
 }
 
-/// Checks packages.
-pub fn check<'r>(
-    resource: &'r Resource,
-    spec: &'r PackageSpec,
-    action: Action,
-    context: &mut Context<'_>,
-) -> Result<Check<'r>, Error> {
-    require_apt(context)?;
-    apt::check(resource, spec, action, context)
-}
-
-/// Checks for pending updates.
-pub fn check_update<'r>(
-    resource: &'r Resource,
-    action: Action,
-    context: &mut Context<'_>,
-) -> Result<Check<'r>, Error> {
-    require_apt(context)?;
-    apt::check_update(resource, action, context)
+/// Reads what is installed, once.
+pub(super) fn installed<'c>(context: &'c mut Context<'_>) -> Result<&'c Installed, PackageError> {
+    if context.node.packages.is_none() {
+        context.node.packages = Some(manager::of(context)?.installed()?);
+    }
+    Ok(context.node.packages.get_or_insert_default())
 }
 
 /// Whether a package is installed, or would be by what comes before.
 pub fn is_installed(name: &str, context: &mut Context<'_>) -> Result<bool, Error> {
-    let planned = if context.mode == Mode::Plan { context.overlay.package(name) } else { None };
-    if let Some(planned) = planned {
-        return Ok(planned);
+    if context.mode == Mode::Plan
+        && let Some(planned) = context.overlay.package(name)
+    {
+        return Ok(planned.is_some());
     }
-    require_apt(context)?;
-    if context.node.packages.is_none() {
-        context.node.packages = Some(dpkg::Installed::read()?);
-    }
-    Ok(context.node.packages.as_ref().is_some_and(|installed| installed.version(name).is_some()))
-}
-
-fn require_apt(context: &Context<'_>) -> Result<(), PackageError> {
-    match context.node.facts.package_manager.as_str() {
-        "apt" => Ok(()),
-        manager => Err(PackageError::NoManager { manager: manager.to_owned() }),
-    }
+    Ok(installed(context)?.version(name).is_some())
 }
