@@ -20,8 +20,17 @@ impl Grants {
                 package.names.iter().try_for_each(|each| name("packages", &self.packages, each))
             }
             Spec::PackageUpdate(_) => name("packages", &self.packages, "*"),
-            Spec::AptRepository(repository) => self.check_url("repositories", &repository.uri),
+            Spec::AptRepository(repository) => {
+                self.check_repositories(&repository.name)?;
+                // What is taken away needs no place.
+                if repository.uri.is_empty() {
+                    Ok(())
+                } else {
+                    self.check_url("repositories", &repository.uri)
+                }
+            }
             Spec::YumRepository(repository) => {
+                self.check_repositories(&repository.name)?;
                 let places = [&repository.baseurl, &repository.mirrorlist, &repository.metalink];
                 let keys = repository.gpgkey.iter().filter(|key| !key.starts_with("file:///etc/pki/"));
                 let mut urls = places.into_iter().flatten().chain(keys);
@@ -46,7 +55,9 @@ impl Grants {
                 self.check_tree(&archive.path)
             }
             Spec::RemoteFile(file) => {
-                self.check_url("downloads", &file.source)?;
+                if !file.source.is_empty() {
+                    self.check_url("downloads", &file.source)?;
+                }
                 self.check_verified(&file.path, &file.verify)
             }
             Spec::Git(git) => {
@@ -122,6 +133,11 @@ impl Grants {
         }
     }
 
+    /// Whether any repository may be managed at all.
+    fn check_repositories(&self, name: &str) -> Result<(), Refused> {
+        if self.repositories.is_empty() { Err(("repositories", name.to_owned())) } else { Ok(()) }
+    }
+
     fn check_user(&self, user: &UserSpec) -> Result<(), Refused> {
         name("users", &self.users, &user.name)?;
         // A user in `sudo` is root: membership is the group's to grant. A primary group of the user's
@@ -181,7 +197,13 @@ impl Grants {
     }
 
     pub(super) fn check_url(&self, capability: &'static str, url: &str) -> Result<(), Refused> {
-        if !is_plain_url(url) {
+        // A repository may be a directory of the node; nothing else is fetched from there.
+        let directory = url.strip_prefix("file://").filter(|_| capability == "repositories");
+        let plain = match directory {
+            Some(path) => is_normal(path.strip_suffix('/').unwrap_or(path)),
+            None => is_plain_url(url),
+        };
+        if !plain {
             return Err((capability, url.to_owned()));
         }
         let patterns = if capability == "downloads" { &self.downloads } else { &self.repositories };

@@ -238,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn a_repository_may_be_a_directory_of_the_node() {
+        let all = || vec!["**".to_owned()];
+        let grants = Grants { repositories: all(), downloads: all(), ..Grants::default() };
+        assert_eq!(grants.check_url("repositories", "file:///srv/repo/"), Ok(()));
+        assert!(grants.check_url("repositories", "file:///srv/../etc").is_err());
+        assert!(grants.check_url("repositories", "file://host/srv").is_err());
+        assert!(grants.check_url("downloads", "file:///etc/shadow").is_err());
+    }
+
+    #[test]
     fn git_is_given_repositories_and_no_helpers() {
         let grants =
             Grants { downloads: vec!["**".into()], files: vec!["/srv/**".into()], ..Grants::default() };
