@@ -27,6 +27,7 @@ macro_rules! domains {
 domains! {
     accounts,
     commands,
+    dnf,
     edits,
     files,
     packages,

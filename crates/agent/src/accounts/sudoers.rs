@@ -108,7 +108,7 @@ pub fn check<'r>(
         _ => return Err(unsupported(resource, action)),
     };
     let parts = if action == Action::Create && !visudo {
-        let planned = context.mode == Mode::Plan && context.overlay.package(PACKAGE) == Some(true);
+        let planned = context.mode == Mode::Plan && matches!(context.overlay.package(PACKAGE), Some(Some(_)));
         match (managed::look(context, &path)?, context.opaque()) {
             (State::NoParent(_), _) if planned => Some(file.compare_with_nothing(context)?),
             _ if planned => file.compare(context)?,
