@@ -29,6 +29,8 @@ pub enum Prediction {
     Package(String, Option<String>),
     /// Something would be at this path; what, is not known.
     Created(String),
+    /// What is below this directory would be something that nobody can foresee.
+    Tree(String),
     /// A mount point would have this mounted, or nothing.
     Mounted(String, Option<String>),
     /// A value of a domain of its own, by a key that begins with the domain: `timezone`, `sysctl:KEY`.
@@ -49,6 +51,8 @@ pub struct Overlay {
     opaque: Option<String>,
     new_files: HashSet<String>,
     created: HashSet<String>,
+    /// With the resource that fills it.
+    trees: HashMap<String, String>,
     /// With the resource that would do it.
     mounted: HashMap<String, (Option<String>, String)>,
     values: HashMap<String, Option<String>>,
@@ -77,6 +81,9 @@ impl Overlay {
                 }
                 Prediction::Created(path) => {
                     self.created.insert(path);
+                }
+                Prediction::Tree(path) => {
+                    self.trees.insert(path, resource.to_owned());
                 }
                 Prediction::Mounted(path, mounted) => {
                     self.mounted.insert(path, (mounted, resource.to_owned()));
@@ -143,6 +150,17 @@ impl Overlay {
     /// Whether something would be at a path of which nothing else is known.
     pub fn is_created(&self, path: &str) -> bool {
         self.created.contains(path)
+    }
+
+    /// The resource that would fill this very directory with what nobody can foresee.
+    pub fn tree(&self, path: &str) -> Option<&str> {
+        self.trees.get(path).map(String::as_str)
+    }
+
+    /// The resource that would fill a directory above a path, so that nobody knows what is there.
+    pub fn tree_above(&self, path: &str) -> Option<&str> {
+        let mut above = path.match_indices('/').map(|(index, _)| &path[..index]);
+        above.find_map(|directory| self.tree(directory))
     }
 
     /// What a mount point would have mounted; `None` if no resource changes that, `Some(None)` if nothing.

@@ -77,6 +77,7 @@ impl Error {
         match self {
             Error::File(error) => error.may_quote(),
             Error::Account(error) => error.may_quote(),
+            Error::Download(error) => error.may_quote(),
             other => matches!(other, Error::Command(_) | Error::Execute(_) | Error::Package(_)),
         }
     }
@@ -163,7 +164,8 @@ pub fn check<'r>(
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
     if context.mode == Mode::Plan
-        && let Some(because) = path_of(&resource.spec).and_then(|path| context.overlay.mounted_over(path))
+        && let Some(path) = path_of(&resource.spec)
+        && let Some(because) = context.overlay.mounted_over(path).or_else(|| context.overlay.tree_above(path))
     {
         return Ok(Check::Unknown(because.to_owned()));
     }

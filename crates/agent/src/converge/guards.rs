@@ -143,6 +143,9 @@ pub fn path_exists(path: &str, context: &Context<'_>) -> Result<bool, String> {
         if context.overlay.is_created(path) {
             return Ok(true);
         }
+        if let Some(because) = context.overlay.tree_above(path) {
+            return Err(because.to_owned());
+        }
         match context.overlay.path(path) {
             Some(State::Absent | State::NoParent(_) | State::Blocked { .. }) => {
                 return context.opaque().map_or(Ok(false), Err);

@@ -1,6 +1,10 @@
 //! What the node fetches from elsewhere.
 
-use crate::{command::CommandError, files::FileError, network::http::HttpError, provider::Error};
+use self::git::GitError;
+use crate::{
+    network::http::{HttpError, Shown},
+    provider::Error,
+};
 
 pub mod git;
 mod known;
@@ -9,9 +13,6 @@ pub mod remote_file;
 /// Why something could not be checked or applied.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// A file of the system.
-    #[error(transparent)]
-    File(#[from] FileError),
     /// It could not be asked for.
     #[error(transparent)]
     Http(HttpError),
@@ -19,7 +20,7 @@ pub enum DownloadError {
     #[error("{url} answers with status {status}{hint}")]
     Status {
         /// The URL that answered.
-        url: crate::network::http::Shown,
+        url: Shown,
         /// The status.
         status: u16,
         /// What it may need.
@@ -29,20 +30,22 @@ pub enum DownloadError {
     #[error("what {url} gives has the SHA-256 {found}, but {expected} is expected; nothing was put in place")]
     Checksum {
         /// The URL.
-        url: crate::network::http::Shown,
+        url: Shown,
         /// What the recipe says.
         expected: String,
         /// That of what came.
         found: String,
     },
-    /// A program that the provider needs.
-    #[error("{what}: {source}")]
-    Tool {
-        /// What was tried.
-        what: String,
-        /// What it says.
-        source: CommandError,
-    },
+    /// Git.
+    #[error(transparent)]
+    Git(GitError),
+}
+
+impl DownloadError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        matches!(self, DownloadError::Git(_))
+    }
 }
 
 impl From<HttpError> for Error {

@@ -106,36 +106,45 @@ fn run(
 }
 
 fn prepare(argv: &[String], process: &ProcessSpec, context: &mut Context<'_>) -> Result<Run, ExecuteError> {
+    let run = run_as(argv.to_vec(), process.user.as_deref(), process.group.as_deref(), context)?;
+    let run = run.cwd(process.cwd.as_deref().unwrap_or("/"));
+    Ok(process.environment.iter().fold(run, |run, (name, value)| run.env(name, value)))
+}
+
+/// A command as a user and a group, by default the agent's own. Only the try's own limit counts.
+pub fn run_as(
+    mut argv: Vec<String>,
+    user: Option<&str>,
+    group: Option<&str>,
+    context: &mut Context<'_>,
+) -> Result<Run, ExecuteError> {
     let me = geteuid().as_raw();
-    let mut argv = argv.to_vec();
-    let account = match &process.user {
+    let account = match user {
         Some(name) => {
             let user = context.node.accounts().user(name);
-            Some(user.ok_or_else(|| ExecuteError::NoUser { user: name.clone() })?)
+            Some(user.ok_or_else(|| ExecuteError::NoUser { user: name.to_owned() })?)
         }
         None => context.node.accounts().user_name(me).and_then(|name| context.node.accounts().user(&name)),
     };
     let other_user = account.as_ref().filter(|user| user.uid != me);
-    if other_user.is_some() || process.group.is_some() {
+    if other_user.is_some() || group.is_some() {
         let mut runuser = vec!["runuser".to_owned()];
         if let Some(user) = &account {
             runuser.extend(["-u".to_owned(), user.name.clone()]);
         }
-        if let Some(group) = &process.group {
-            runuser.extend(["-g".to_owned(), group.clone()]);
+        if let Some(group) = group {
+            runuser.extend(["-g".to_owned(), group.to_owned()]);
         }
         if me != 0 {
-            let user = process.user.clone().or_else(|| process.group.clone()).unwrap_or_default();
+            let user = user.or(group).unwrap_or_default().to_owned();
             return Err(ExecuteError::User { user });
         }
         runuser.push("--".to_owned());
         argv.splice(0..0, runuser);
     }
-    // The try's own limit counts.
-    let mut run = Run::new(argv).timeout(Duration::MAX);
-    if let Some(user) = account {
-        run = run.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name);
-    }
-    run = run.cwd(process.cwd.as_deref().unwrap_or("/"));
-    Ok(process.environment.iter().fold(run, |run, (name, value)| run.env(name, value)))
+    let run = Run::new(argv).timeout(Duration::MAX);
+    Ok(match account {
+        Some(user) => run.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name),
+        None => run,
+    })
 }

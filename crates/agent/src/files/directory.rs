@@ -128,7 +128,7 @@ fn check_new<'r>(
 }
 
 /// Makes a directory, with its owner and mode.
-pub(super) fn make(context: &mut Context<'_>, path: &str, attributes: &Attributes) -> Result<(), FileError> {
+pub(crate) fn make(context: &mut Context<'_>, path: &str, attributes: &Attributes) -> Result<(), FileError> {
     let directory = parent_of(context, path)?;
     let name = split(path).1;
     match mkdirat(&*directory, name, rustix::fs::Mode::from_raw_mode(0o700)) {
@@ -145,7 +145,7 @@ fn parent_of(context: &mut Context<'_>, path: &str) -> Result<Rc<OwnedFd>, FileE
 }
 
 /// Opens a directory that is there.
-pub(super) fn open_existing(context: &mut Context<'_>, path: &str) -> Result<OwnedFd, FileError> {
+pub(crate) fn open_existing(context: &mut Context<'_>, path: &str) -> Result<OwnedFd, FileError> {
     let directory = parent_of(context, path)?;
     let name = match split(path).1 {
         "" => ".",

@@ -25,7 +25,7 @@ pub mod mount;
 pub mod remote_directory;
 mod report;
 pub mod state;
-mod tree;
+pub(crate) mod tree;
 pub mod verify;
 pub mod walk;
 pub mod write;

@@ -183,7 +183,7 @@ fn components(relative: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Names of all entries.
-pub(super) fn names(handle: &OwnedFd, path: &str) -> Result<Vec<CString>, FileError> {
+pub(crate) fn names(handle: &OwnedFd, path: &str) -> Result<Vec<CString>, FileError> {
     let mut names = Vec::new();
     for entry in Dir::read_from(handle).map_err(failed("list", path))? {
         let entry = entry.map_err(failed("list", path))?;

@@ -42,7 +42,7 @@ pub(super) static REMOTE_FILE: TypeDefinition = TypeDefinition {
 pub(super) static GIT: TypeDefinition = TypeDefinition {
     name: "git",
     capability: "downloads",
-    documentation: "A checkout of a git repository. Its path needs a grant of `files` for all below it, its repository one of `downloads`. Needs git on the node.",
+    documentation: "A checkout of a git repository. Its path needs a grant of `files` for all below it, its repository one of `downloads`. Needs git on the node, and for SSH a key without a passphrase and the host's key in `known_hosts`: nobody is there to answer. It stands on the commit itself, on no branch. When the revision moves, what was changed in the repository's own files is overwritten, as in Chef; other files stay. Hooks are not run.",
     identity: Some(property("path", ValueType::Text, "Absolute path of the checkout.")),
     actions: &[Action::Sync, Action::Checkout],
     properties: &[
@@ -51,13 +51,21 @@ pub(super) static GIT: TypeDefinition = TypeDefinition {
             ValueType::Text,
             "Where the repository is: `https`, `http`, `ssh`, `git` or `file` URL, or `user@host:path`. Needed.",
         ),
-        property("revision", ValueType::Text, "Branch, tag or full commit. Default `HEAD`."),
+        property(
+            "revision",
+            ValueType::Text,
+            "Branch, tag or full commit; a tag goes before a branch of its name. Default `HEAD`.",
+        ),
         property("depth", ValueType::Integer, "How many commits of history are fetched. Default: all."),
-        property("enable_submodules", ValueType::Boolean, "Check out submodules as well. Default false."),
+        property(
+            "enable_submodules",
+            ValueType::Boolean,
+            "Check out submodules as well, from wherever the repository says. Default false.",
+        ),
         property(
             "user",
             ValueType::Text,
-            "User that runs git and owns the checkout. Default: the agent's, usually root.",
+            "User that runs git and owns the checkout, whose home directory has keys and configuration. Default: the agent's, usually root.",
         ),
     ],
     example: concat!(

@@ -48,7 +48,10 @@ resources! {
     }
 
     /// A checkout of a git repository. Its path needs a grant of `files` for all below it, its repository one
-    /// of `downloads`. Needs git on the node.
+    /// of `downloads`. Needs git on the node, and for SSH a key without a passphrase and the host's key in
+    /// `known_hosts`: nobody is there to answer. It stands on the commit itself, on no branch. When the
+    /// revision moves, what was changed in the repository's own files is overwritten, as in Chef; other files
+    /// stay. Hooks are not run.
     ///
     /// Actions: [`Sync`](Action::Sync) (the default), [`Checkout`](Action::Checkout).
     ///
@@ -62,13 +65,14 @@ resources! {
     Git = downloads::git(path: Text) {
         /// Where the repository is: `https`, `http`, `ssh`, `git` or `file` URL, or `user@host:path`. Needed.
         repository: Text,
-        /// Branch, tag or full commit. Default `HEAD`.
+        /// Branch, tag or full commit; a tag goes before a branch of its name. Default `HEAD`.
         revision: Text,
         /// How many commits of history are fetched. Default: all.
         depth: Integer,
-        /// Check out submodules as well. Default false.
+        /// Check out submodules as well, from wherever the repository says. Default false.
         enable_submodules: Boolean,
-        /// User that runs git and owns the checkout. Default: the agent's, usually root.
+        /// User that runs git and owns the checkout, whose home directory has keys and configuration.
+        /// Default: the agent's, usually root.
         user: Text,
     }
 }
