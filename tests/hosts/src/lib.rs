@@ -38,6 +38,7 @@ pub mod probes;
 mod ssh;
 mod state;
 mod teardown;
+mod web;
 
 pub use base::ensure_base;
 pub use error::{Error, Result};
@@ -45,3 +46,4 @@ pub use fleet::{Fleet, Options, default_dir};
 pub use guest::Guest;
 pub use machine::{Host, Power};
 pub use teardown::leftovers;
+pub use web::Web;
