@@ -14,6 +14,9 @@ use crate::{Run, Site, repository};
 pub struct Cases {
     /// Name of the only case to run; for work in progress.
     pub only: Option<String>,
+    /// Whether each host serves `/srv/www` and the git repositories in it at `https://localhost/`, and trusts that.
+    #[serde(default)]
+    pub web: bool,
     /// The cases, in order.
     #[serde(rename = "case")]
     pub cases: Vec<Case>,
@@ -104,6 +107,17 @@ pub fn domains() -> BTreeSet<String> {
     let entries = fs::read_dir(directory()).expect("the cases are there").map(|entry| entry.unwrap().path());
     let cases = entries.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
     cases.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+impl Cases {
+    /// Gives the hosts what the cases say that they need.
+    pub fn equip(&self, site: &Site) {
+        for host in site.fleet.hosts().iter().filter(|_| self.web) {
+            let web = host.serve_https("/srv/www").expect("nginx starts");
+            host.trust(&web).expect("the host trusts itself");
+            host.make_git_repositories("/srv/www").expect("git makes repositories");
+        }
+    }
 }
 
 impl Case {

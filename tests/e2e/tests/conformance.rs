@@ -41,6 +41,7 @@ fn check(domain: &str) {
     let wanted = |case: &&conformance::Case| cases.only.as_ref().is_none_or(|only| *only == case.name);
     let guests: BTreeSet<&str> = cases.cases.iter().filter(wanted).map(|case| case.guest.as_str()).collect();
     let site = Site::up_guests(&format!("c-{domain}"), &guests.into_iter().collect::<Vec<_>>());
+    cases.equip(&site);
     for case in cases.cases.iter().filter(wanted) {
         case.run(&site, &format!("{}-1", case.guest));
     }

@@ -104,6 +104,13 @@ enum Action {
     Reboot(One),
     /// Boot a host from a fresh disk
     Reset(One),
+    /// Serve a directory of a host and git repositories in it over HTTPS, and let the host trust it
+    Serve {
+        /// The host
+        host: String,
+        /// The directory inside
+        directory: String,
+    },
     /// Give a host a small file system at a path
     Fill {
         /// The host
@@ -188,6 +195,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
         Action::Stop(one) => return on(&one.host, Host::stop),
         Action::Reboot(one) => return on(&one.host, Host::reboot),
         Action::Reset(one) => return on(&one.host, Host::reset),
+        Action::Serve { host, directory } => {
+            let fleet = Fleet::open(&dir)?;
+            let host = fleet.host(host)?;
+            let web = host.serve_https(directory)?;
+            host.trust(&web)?;
+            host.make_git_repositories(directory)?;
+            println!("{}", web.url(""));
+        }
         Action::Fill { host, path, room } => {
             Fleet::open(&dir)?.host(host)?.fill_disk(path, *room)?;
         }

@@ -16,13 +16,20 @@ fn a_host_serves_files_and_repositories_to_those_who_trust_it() -> Outcome {
     let fleet = Fleet::up(&options)?;
     let app = fleet.host("app-1")?;
     says(app, "root", "apt-get install -y -q=2 --no-install-recommends curl git 2>&1")?;
-    for host in ["web-1", "web-2", "web-3"] {
-        let host = fleet.host(host)?;
+    let web = fleet.host("web-1")?.serve_https("/srv/www")?;
+    files(fleet.host("web-1")?, &web, app)?;
+    repositories(fleet.host("web-1")?, &web, app)?;
+    for name in ["web-2", "web-3"] {
+        let host = fleet.host(name)?;
         let web = host.serve_https("/srv/www")?;
-        files(host, &web, app)?;
-        repositories(host, &web, app)?;
+        host.make_git_repositories("/srv/www")?;
         host.reboot()?;
-        says(app, "root", &format!("curl -sSf --retry 5 --retry-connrefused {}", web.url("file")))?;
+        app.trust(&web)?;
+        // The server may come up after sshd.
+        let wait = "curl -sS --retry 20 --retry-connrefused --retry-delay 1";
+        says(app, "operator", &format!("{wait} {}", web.url("")))?;
+        let tag = says(app, "operator", &format!("git ls-remote --exit-code {} v1.0", web.url("app.git")))?;
+        assert!(tag.ends_with("refs/tags/v1.0"), "{tag}");
     }
     fleet.down()?;
     Ok(())
