@@ -33,6 +33,7 @@ domains! {
     packages,
     services,
     storage,
+    units,
 }
 
 /// Boots the hosts that the cases need, and takes each case through them.

@@ -3,7 +3,7 @@
 
 use engine_protocol::{
     Action, Change,
-    resource::{Access, Content, DirectorySpec, FileSpec},
+    resource::{Access, Content, DirectorySpec, FileSpec, Format},
 };
 
 use super::{FileError, attributes::Owner, content::Step, directory, file, state};
@@ -44,6 +44,13 @@ impl Managed {
             managed.spec.access = Access::default();
         }
         Ok(managed)
+    }
+
+    /// New content must be well-formed in a format.
+    #[must_use]
+    pub fn well_formed(mut self, format: Format) -> Self {
+        self.spec.verify.format = Some(format);
+        self
     }
 
     /// A file that shall not be there.

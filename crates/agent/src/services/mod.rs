@@ -3,7 +3,7 @@
 use engine_protocol::{Action, Mode, Resource, resource::ServiceSpec};
 
 use crate::{
-    command::CommandError,
+    command::{CommandError, Tail},
     files::FileError,
     provider::{Check, Context, Error, done, unsupported},
 };
@@ -18,6 +18,7 @@ pub mod systemd;
 pub mod sysvinit;
 pub mod unit;
 pub mod unit_file;
+pub mod verify;
 
 use manager::Manager;
 
@@ -45,6 +46,38 @@ pub enum ServiceError {
         name: String,
         /// What runs as process 1.
         init: String,
+    },
+    /// A unit where there is no systemd.
+    #[error("unit `{name}` needs systemd, and the init system is `{init}`")]
+    NeedsSystemd {
+        /// The unit.
+        name: String,
+        /// What runs as process 1.
+        init: String,
+    },
+    /// It cannot be written to be verified.
+    #[error("unit `{name}` cannot be written below `/run` to be verified: {source}")]
+    Draft {
+        /// The unit.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is nothing to verify it with.
+    #[error(
+        "unit `{name}` cannot be verified: the program `systemd-analyze` is missing; install it or set `verify` to false"
+    )]
+    NoVerify {
+        /// The unit.
+        name: String,
+    },
+    /// `systemd-analyze verify` says no.
+    #[error("unit `{name}` is refused by `systemd-analyze verify`{output}")]
+    Refused {
+        /// The unit.
+        name: String,
+        /// What it says.
+        output: Tail,
     },
     /// There is no such service.
     #[error("service `{name}` does not exist; install the package or write the unit file before")]
@@ -105,7 +138,7 @@ pub enum ServiceError {
         /// What the manager says.
         source: CommandError,
         /// The last lines of the service's log.
-        log: crate::command::Tail,
+        log: Tail,
     },
     /// It was started and does not run.
     #[error("service `{name}` was started but is {state}{log}")]
@@ -115,7 +148,7 @@ pub enum ServiceError {
         /// Its state.
         state: String,
         /// The last lines of the service's log.
-        log: crate::command::Tail,
+        log: Tail,
     },
     /// It was stopped and runs.
     #[error("service `{name}` was stopped but still runs{log}")]
@@ -123,7 +156,7 @@ pub enum ServiceError {
         /// The service.
         name: String,
         /// What its script printed.
-        log: crate::command::Tail,
+        log: Tail,
     },
 }
 

@@ -172,6 +172,12 @@ pub fn reload_files(name: &str) -> Result<(), ServiceError> {
     reload.succeed().map(drop).map_err(|source| failed(name, source, false))
 }
 
+/// Makes systemd forget that a unit failed which is no more.
+pub fn forget_failure(name: &str) {
+    // It says no if there is nothing to forget.
+    let _ = Run::new(["systemctl", "reset-failed", "--", &unit_name(name)]).finish();
+}
+
 /// Does it, and looks whether it holds.
 pub fn act(name: &str, action: Action, state: &State) -> Result<(), ServiceError> {
     if state.stale && !matches!(action, Action::Stop | Action::Disable | Action::Mask | Action::Unmask) {

@@ -84,7 +84,8 @@ fn file(path: String, context: &mut Context<'_>) -> Result<Option<UnitFile>, Fil
     })
 }
 
-fn text(body: &Body, path: &str) -> Result<String, FileError> {
+/// A unit file's text.
+pub fn text(body: &Body, path: &str) -> Result<String, FileError> {
     Ok(String::from_utf8_lossy(&body.read(path, BYTES)?).into_owned())
 }
 

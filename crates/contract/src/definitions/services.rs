@@ -28,7 +28,7 @@ pub(super) static SERVICE: TypeDefinition = TypeDefinition {
 pub(super) static SYSTEMD_UNIT: TypeDefinition = TypeDefinition {
     name: "systemd_unit",
     capability: "units",
-    documentation: "A unit of systemd in `/etc/systemd/system`. systemd reads its files again when one changed.",
+    documentation: "A unit of systemd in `/etc/systemd/system`. systemd reads its files again when one changed. `delete` stops and disables the unit first, unless the system has another one of that name, which then counts again.",
     identity: Some(property("name", ValueType::Text, "Name with its kind, such as `app.service`.")),
     actions: &[
         Action::Nothing,
@@ -48,7 +48,7 @@ pub(super) static SYSTEMD_UNIT: TypeDefinition = TypeDefinition {
         property(
             "verify",
             ValueType::Boolean,
-            "Let `systemd-analyze verify` look at it before it is put in place. Default true.",
+            "Let `systemd-analyze verify` look at it before it is put in place; in a plan as well. Default true.",
         ),
     ],
     example: concat!(

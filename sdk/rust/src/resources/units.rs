@@ -3,7 +3,9 @@
 use crate::builder::*;
 
 resources! {
-    /// A unit of systemd in `/etc/systemd/system`. systemd reads its files again when one changed.
+    /// A unit of systemd in `/etc/systemd/system`. systemd reads its files again when one changed. `delete`
+    /// stops and disables the unit first, unless the system has another one of that name, which then counts
+    /// again.
     ///
     /// Actions: [`Nothing`](Action::Nothing) (the default), [`Create`](Action::Create),
     /// [`Delete`](Action::Delete), [`Enable`](Action::Enable), [`Disable`](Action::Disable),
@@ -22,7 +24,8 @@ resources! {
     SystemdUnit = units::systemd_unit(name: Text) {
         /// The unit file. Needed for `create`.
         content: Text,
-        /// Let `systemd-analyze verify` look at it before it is put in place. Default true.
+        /// Let `systemd-analyze verify` look at it before it is put in place; in a plan as well. Default
+        /// true.
         verify: Boolean,
     }
 }
