@@ -88,7 +88,7 @@ pub fn check<'r>(
             None => Err(keys(KeysError::NoUser { user: spec.user.clone() })),
         };
     }
-    let files = UserFiles::of(&spec.user, context)?;
+    let files = UserFiles::of(&spec.user, context);
     let (directory, file) = match user_files::look(&files, context)? {
         Found::NoHome if action == Action::Delete => return Ok(Check::UpToDate),
         Found::NoHome => {

@@ -130,6 +130,18 @@ impl Accounts {
         [user.gid].into_iter().chain(others).collect()
     }
 
+    /// Local users whose primary group this is.
+    pub fn users_of_primary(&self, gid: u32) -> Vec<String> {
+        let users = self.users.iter().filter(|user| user.gid == gid);
+        users.map(|user| user.name.clone()).collect()
+    }
+
+    /// Local groups that list a user as a member.
+    pub fn groups_with_member(&self, user: &str) -> Vec<String> {
+        let groups = self.groups.iter().filter(|group| group.members.iter().any(|member| member == user));
+        groups.map(|group| group.name.clone()).collect()
+    }
+
     /// A user's name by its id, of local users.
     pub fn user_name(&self, uid: u32) -> Option<String> {
         self.users.iter().find(|user| user.uid == uid).map(|user| user.name.clone())

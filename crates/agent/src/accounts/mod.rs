@@ -1,43 +1,24 @@
 //! Users, groups, and what they may do.
 
-use engine_protocol::Mode;
-
-use crate::{command::CommandError, provider::Context};
+use crate::command::CommandError;
 
 pub mod authorized_keys;
 mod database;
+mod defaults;
 pub mod groups;
+mod home;
 mod impersonate;
 mod key_file;
+mod known;
+mod password;
 pub mod sudoers;
 mod sudoers_text;
+mod tools;
 mod user_files;
 pub mod users;
 
 pub use database::{Accounts, Group, User, parse_groups, parse_users};
-
-/// Whether a user exists, or would by what comes before.
-pub fn user_exists(name: &str, context: &mut Context<'_>) -> bool {
-    let planned = if context.mode == Mode::Plan { context.overlay.user(name) } else { None };
-    planned.unwrap_or_else(|| context.node.accounts().user(name).is_some())
-}
-
-/// Whether a group exists, or would by what comes before.
-pub fn group_exists(name: &str, context: &mut Context<'_>) -> bool {
-    let planned = if context.mode == Mode::Plan { context.overlay.group(name) } else { None };
-    planned.unwrap_or_else(|| context.node.accounts().group_id(name).is_some())
-}
-
-/// The home directory that a user would have by what comes before; `None` if the node knows better.
-pub(crate) fn planned_home(name: &str, context: &Context<'_>) -> Option<String> {
-    let planned = if context.mode == Mode::Plan { context.overlay.value(&home_key(name)) } else { None };
-    planned.flatten().map(ToOwned::to_owned)
-}
-
-/// Key of a user's home directory among predicted values.
-pub(crate) fn home_key(user: &str) -> String {
-    format!("user:{user}:home")
-}
+pub use known::{group_exists, user_exists};
 
 /// Why a user or group could not be checked or applied.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +54,85 @@ pub enum AccountError {
         name: String,
         /// The user.
         user: String,
+    },
+    /// A user that does not exist.
+    #[error("the user `{name}` does not exist; declare it before")]
+    NoUser {
+        /// The user.
+        name: String,
+    },
+    /// Somebody else has the number.
+    #[error("the {what} `{name}` cannot have the number {id}: the {what} `{other}` has it")]
+    Taken {
+        /// `user` or `group`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The number.
+        id: u32,
+        /// Who has it.
+        other: String,
+    },
+    /// A group that cannot be removed.
+    #[error("the group `{name}` is the primary one of the user `{user}`; remove the user before")]
+    PrimaryGroup {
+        /// The group.
+        name: String,
+        /// The user.
+        user: String,
+    },
+    /// A password that is none.
+    #[error("the user `{name}` has no password that could be unlocked; set `password`")]
+    NothingToUnlock {
+        /// The user.
+        name: String,
+    },
+    /// A user of a directory service, for example.
+    #[error("the user `{name}` is not in /etc/shadow, so its password cannot be managed on this node")]
+    NoShadow {
+        /// The user.
+        name: String,
+    },
+    /// Passwords cannot be read.
+    #[error("/etc/shadow cannot be read: {source}")]
+    Shadow {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A home directory of somebody else.
+    #[error(
+        "`{home}` does not belong to the user `{name}` and is not removed with them; leave out `manage_home`"
+    )]
+    ForeignHome {
+        /// The user.
+        name: String,
+        /// The directory.
+        home: String,
+    },
+    /// A home directory that cannot be moved.
+    #[error("the home directory of the user `{name}` cannot be moved to `{home}`: {found}")]
+    HomeInTheWay {
+        /// The user.
+        name: String,
+        /// Where it shall be.
+        home: String,
+        /// What is wrong.
+        found: &'static str,
+    },
+    /// No tools.
+    #[error("users and groups cannot be managed: neither `useradd` nor busybox's `adduser` is installed")]
+    NoTools,
+    /// busybox's tools cannot do it.
+    #[error(
+        "the {property} of the {what} `{name}` cannot be changed with busybox; install the package `shadow`"
+    )]
+    NeedsShadow {
+        /// `user` or `group`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The property.
+        property: String,
     },
     /// One of the account tools failed.
     #[error("{what} `{name}` cannot be changed: {source}")]

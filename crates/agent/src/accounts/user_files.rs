@@ -11,6 +11,7 @@ use rustix::{
 use super::{
     authorized_keys::{KeysError, keys},
     impersonate::Identity,
+    known,
 };
 use crate::{
     files::{
@@ -57,20 +58,16 @@ pub enum Found {
 
 impl UserFiles {
     /// Those of a user who exists, or would by what comes before.
-    pub fn of(user: &str, context: &mut Context<'_>) -> Result<Self, Error> {
+    pub fn of(user: &str, context: &mut Context<'_>) -> Self {
         let accounts = context.node.accounts();
         let account = accounts.user(user);
         let identity = account
             .as_ref()
             .map(|account| Identity { uid: account.uid, groups: accounts.groups_of(account) });
-        let planned = super::planned_home(user, context);
-        let Some(home) = planned.or(account.map(|account| account.home)) else {
-            let because = context.overlay.first_change().unwrap_or(user).to_owned();
-            return Err(FileError::Unforeseen { because }.into());
-        };
+        let home = known::account(user, context).map(|account| account.home).unwrap_or_default();
         let directory = format!("{}/.ssh", home.trim_end_matches('/'));
         let file = format!("{directory}/authorized_keys");
-        Ok(Self { user: user.to_owned(), identity, home, directory, file })
+        Self { user: user.to_owned(), identity, home, directory, file }
     }
 
     /// Who owns them.
