@@ -21,22 +21,26 @@ pub(super) static USER: TypeDefinition = TypeDefinition {
         property("comment", ValueType::Text, "The GECOS field: the full name, usually."),
         property("home", ValueType::Text, "Home directory."),
         property("shell", ValueType::Text, "Login shell."),
-        property("password", ValueType::Text, "The password's hash, as in `/etc/shadow`. Never shown."),
+        property(
+            "password",
+            ValueType::Text,
+            "The password's hash, as in `/etc/shadow`. Never shown. Who is locked stays locked.",
+        ),
         property(
             "manage_home",
             ValueType::Boolean,
-            "Make the home directory of a new user; with `remove`, delete it. Default false.",
+            "Make the home directory of a new user, move it when `home` changes; with `remove`, delete it. Default false.",
         ),
         property("system", ValueType::Boolean, "Make a system account. Default false."),
     ],
     example: "ctx.user(\"deploy\").shell(\"/bin/bash\").groups([\"www-data\"]).manage_home(true).declare()?;",
-    support: LINUX,
+    support: ACCOUNT_TOOLS,
 };
 
 pub(super) static AUTHORIZED_KEYS: TypeDefinition = TypeDefinition {
     name: "authorized_keys",
     capability: "users",
-    documentation: "SSH keys that a user may log in with, in `.ssh/authorized_keys` of the home directory. Needs a grant of `users` for the user.",
+    documentation: "SSH keys that a user may log in with, in `.ssh/authorized_keys` of the home directory. A key that is there with other options or another comment gets these. Needs a grant of `users` for the user.",
     identity: Some(property("user", ValueType::Text, "The user, who must exist.")),
     actions: &[Action::Create, Action::Delete],
     properties: &[
@@ -65,7 +69,7 @@ pub(super) static GROUP: TypeDefinition = TypeDefinition {
         property("system", ValueType::Boolean, "Make a system group. Default false."),
     ],
     example: "ctx.group(\"deploy\").gid(700).members([\"alice\"]).declare()?;",
-    support: LINUX,
+    support: ACCOUNT_TOOLS,
 };
 
 pub(super) static SUDOERS: TypeDefinition = TypeDefinition {
@@ -80,7 +84,7 @@ pub(super) static SUDOERS: TypeDefinition = TypeDefinition {
         property(
             "commands",
             ValueType::TextList,
-            "Commands that they may run, as in sudoers(5). Default `ALL`.",
+            "Commands that they may run, as in sudoers(5); `,`, `:` and `=` in arguments are escaped by themselves. Default `ALL`.",
         ),
         property("runas", ValueType::Text, "Users that they may run them as. Default `ALL`."),
         property("nopasswd", ValueType::Boolean, "Without a password. Default false."),

@@ -69,6 +69,8 @@ const LIVE_STREAM: PropertyDefinition =
 const FILE_ACTIONS: &[Action] = &[Action::Create, Action::CreateIfMissing, Action::Delete, Action::Touch];
 
 const LINUX: &[Support] = &[Support("Linux", Proof::RealHosts)];
+const ACCOUNT_TOOLS: &[Support] =
+    &[Support("shadow-utils", Proof::RealHosts), Support("busybox", Proof::Fixtures)];
 const SYSTEMD: &[Support] = &[Support("systemd", Proof::RealHosts)];
 const APT: &[Support] = &[Support("apt", Proof::RealHosts)];
 const DNF: &[Support] =

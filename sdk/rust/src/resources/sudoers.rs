@@ -23,7 +23,8 @@ resources! {
         users: TextList,
         /// Groups that it is for, without `%`.
         groups: TextList,
-        /// Commands that they may run, as in sudoers(5). Default `ALL`.
+        /// Commands that they may run, as in sudoers(5); `,`, `:` and `=` in arguments are escaped by
+        /// themselves. Default `ALL`.
         commands: TextList,
         /// Users that they may run them as. Default `ALL`.
         runas: Text,

@@ -27,16 +27,17 @@ resources! {
         home: Text,
         /// Login shell.
         shell: Text,
-        /// The password's hash, as in `/etc/shadow`. Never shown.
+        /// The password's hash, as in `/etc/shadow`. Never shown. Who is locked stays locked.
         password: Text,
-        /// Make the home directory of a new user; with `remove`, delete it. Default false.
+        /// Make the home directory of a new user, move it when `home` changes; with `remove`, delete it.
+        /// Default false.
         manage_home: Boolean,
         /// Make a system account. Default false.
         system: Boolean,
     }
 
-    /// SSH keys that a user may log in with, in `.ssh/authorized_keys` of the home directory. Needs a grant
-    /// of `users` for the user.
+    /// SSH keys that a user may log in with, in `.ssh/authorized_keys` of the home directory. A key that is
+    /// there with other options or another comment gets these. Needs a grant of `users` for the user.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
     ///
