@@ -33,6 +33,7 @@ domains! {
     packages,
     services,
     storage,
+    system,
     units,
 }
 

@@ -3,10 +3,10 @@
 
 use engine_protocol::{
     Action, Change,
-    resource::{Access, Content, DirectorySpec, FileSpec, Format},
+    resource::{Access, Content, DirectorySpec, FileSpec, Format, LinkSpec},
 };
 
-use super::{FileError, attributes::Owner, content::Step, directory, file, state};
+use super::{FileError, attributes::Owner, content::Step, directory, file, state, write};
 use crate::{
     overlay::Prediction,
     provider::{Check, Context, Error},
@@ -142,4 +142,14 @@ pub fn read(context: &mut Context<'_>, path: &str) -> Result<Option<Vec<u8>>, Fi
         state::State::Absent | state::State::NoParent(_) => Ok(None),
         other => Err(state::wrong_kind(path, &other, "file")),
     }
+}
+
+/// Makes or replaces a symbolic link of the system.
+pub fn put_link(context: &mut Context<'_>, spec: &LinkSpec) -> Result<(), Error> {
+    let grants = context.grants.take();
+    let parent = state::parent(context, &spec.path);
+    context.grants = grants;
+    let directory = parent?.map_err(|missing| FileError::NoParent { path: spec.path.clone(), missing })?;
+    write::replace_link(&directory, &spec.path, &spec.to)?;
+    Ok(())
 }
