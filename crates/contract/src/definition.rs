@@ -34,8 +34,10 @@ pub struct Support(pub &'static str, pub Proof);
 pub enum Proof {
     /// Tests apply it on real hosts.
     RealHosts,
-    /// Its parsers and command lines are tested with real output of the tools, but it was not run.
+    /// Its parts are tested, with real output of the tools, but no test applies it on a host.
     Fixtures,
+    /// It is defined and not written yet: declaring it is an error.
+    Planned,
 }
 
 /// A property of a resource type.

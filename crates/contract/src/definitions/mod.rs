@@ -88,8 +88,8 @@ const INIT_SYSTEMS: &[Support] = &[
     Support("sysvinit", Proof::RealHosts),
     Support("openrc", Proof::Fixtures),
 ];
-const DEVICES: &[Support] = &[Support("Linux", Proof::RealHosts)];
-const KERNEL_MODULES: &[Support] = &[Support("Linux", Proof::Fixtures)];
+const PARTS: &[Support] = &[Support("Linux", Proof::Fixtures)];
+const PLANNED: &[Support] = &[Support("Linux", Proof::Planned)];
 
 /// Every resource type.
 pub static TYPES: &[&TypeDefinition] = &[

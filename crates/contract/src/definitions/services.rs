@@ -87,7 +87,7 @@ pub(super) static CRON: TypeDefinition = TypeDefinition {
         ),
     ],
     example: "ctx.cron(\"backup\").hour(\"3\").minute(\"30\").command([\"/usr/local/bin/backup\", \"--all\"]).declare()?;",
-    support: LINUX,
+    support: PLANNED,
 };
 
 pub(super) static TIMER: TypeDefinition = TypeDefinition {
@@ -125,5 +125,5 @@ pub(super) static TIMER: TypeDefinition = TypeDefinition {
         "    .command([\"/usr/local/bin/backup\"])\n",
         "    .declare()?;",
     ),
-    support: SYSTEMD,
+    support: PLANNED,
 };

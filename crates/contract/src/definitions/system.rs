@@ -70,7 +70,7 @@ pub(super) static KERNEL_MODULE: TypeDefinition = TypeDefinition {
     actions: &[Action::Install, Action::Uninstall, Action::Load, Action::Unload, Action::Blacklist],
     properties: &[property("options", ValueType::TextList, "Options, such as `numdummies=2`.")],
     example: "ctx.kernel_module(\"br_netfilter\").declare()?;",
-    support: KERNEL_MODULES,
+    support: PARTS,
 };
 
 pub(super) static LIMITS: TypeDefinition = TypeDefinition {

@@ -62,7 +62,7 @@ fn index() -> String {
          resource failed\nmeanwhile. What was not told because the connection or the controller was lost, the \
          next run tells, once.\n\n## Support\n\n*Real hosts*: tests apply it and read the outcome with other \
          programs. *Fixtures*: command lines and parsers are tested with\nreal output of the tool, but it was \
-         not run.\n\n| resource | real hosts | fixtures |\n|---|---|---|\n",
+         applied on a host.\n\n| resource | real hosts | fixtures | not yet |\n|---|---|---|---|\n",
     );
     for definition in TYPES {
         let of = |proof| {
@@ -76,10 +76,11 @@ fn index() -> String {
         };
         let _ = writeln!(
             text,
-            "| [`{0}`]({0}.md) | {1} | {2} |",
+            "| [`{0}`]({0}.md) | {1} | {2} | {3} |",
             definition.name,
             of(Proof::RealHosts),
-            of(Proof::Fixtures)
+            of(Proof::Fixtures),
+            of(Proof::Planned)
         );
     }
     text
@@ -122,6 +123,7 @@ fn page(definition: &TypeDefinition) -> String {
         let proof = match support.1 {
             Proof::RealHosts => "applied on real hosts by the tests",
             Proof::Fixtures => "tested with fixtures alone",
+            Proof::Planned => "not written yet: declaring it is an error",
         };
         let _ = writeln!(text, "- {}: {proof}", support.0);
     }

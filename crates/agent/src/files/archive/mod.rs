@@ -2,14 +2,14 @@
 
 use engine_protocol::{Action, Resource, resource::ArchiveSpec};
 
-use crate::provider::{Check, Context, Error, unsupported};
+use crate::provider::{Check, Context, Error, not_yet};
 
-/// Checks it.
+/// Says that it is not written yet.
 pub fn check<'r>(
     resource: &'r Resource,
     _spec: &'r ArchiveSpec,
-    action: Action,
+    _action: Action,
     _context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    Err(unsupported(resource, action))
+    Err(not_yet(resource))
 }
