@@ -59,7 +59,7 @@ pub struct Facts {
     pub default_ip6_gateway: String,
     /// What runs as process 1: `systemd`, `sysvinit`, `openrc` or `unknown`.
     pub init_system: String,
-    /// The package manager that providers will use: `apt`, `dnf`, `zypper`, `apk`, `pacman` or `unknown`.
+    /// The package manager that providers will use: `apt`, `dnf`, `yum`, `zypper`, `apk`, `pacman` or `unknown`.
     pub package_manager: String,
     /// Local accounts, in the order of `/etc/passwd`.
     pub users: Vec<User>,

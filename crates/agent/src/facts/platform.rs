@@ -63,6 +63,7 @@ pub fn package_manager(root: &Root) -> String {
     let known = [
         ("apt", "usr/bin/apt-get"),
         ("dnf", "usr/bin/dnf"),
+        ("yum", "usr/bin/yum"),
         ("zypper", "usr/bin/zypper"),
         ("apk", "sbin/apk"),
         ("pacman", "usr/bin/pacman"),
@@ -127,5 +128,11 @@ mod tests {
         std::fs::create_dir_all(root.path("sbin")).unwrap();
         std::fs::write(root.path("sbin/apk"), "").unwrap();
         assert_eq!(package_manager(&root), "apk");
+        // Where there is dnf, yum is another name of it.
+        std::fs::create_dir_all(root.path("usr/bin")).unwrap();
+        for (program, manager) in [("yum", "yum"), ("dnf", "dnf")] {
+            std::fs::write(root.path("usr/bin").join(program), "").unwrap();
+            assert_eq!(package_manager(&root), manager);
+        }
     }
 }

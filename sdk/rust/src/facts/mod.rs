@@ -120,7 +120,7 @@ facts! {
     default_ip6_gateway: String = |facts| facts.default_ip6_gateway.clone();
     /// `systemd`, `sysvinit`, `openrc` or `unknown`.
     init_system: String = |facts| facts.init_system.clone();
-    /// `apt`, `dnf`, `zypper`, `apk`, `pacman` or `unknown`.
+    /// `apt`, `dnf`, `yum`, `zypper`, `apk`, `pacman` or `unknown`.
     package_manager: String = |facts| facts.package_manager.clone();
     /// Name of the time zone: `Europe/Berlin`.
     timezone: String = |facts| facts.timezone.clone();
