@@ -179,6 +179,7 @@ pub(crate) struct SelectionArguments {
 
 /// How hosts are reached and what is shown.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 pub(crate) struct RunOptions {
     /// How many instances to work on at the same time
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]

@@ -9,6 +9,7 @@ mod context;
 mod declare;
 mod error;
 pub mod facts;
+#[rustfmt::skip] // Written from the definitions.
 pub mod resources;
 mod stack;
 

@@ -116,7 +116,7 @@ impl Plain {
             }
             RunEvent::NodeFinished { instance, result, .. } => match result {
                 NodeResult::Refused { error } => {
-                    out.line(instance, &format!("{red}! refused{red:#} "), error)
+                    out.line(instance, &format!("{red}! refused{red:#} "), error);
                 }
                 NodeResult::ConnectionLost { error } => {
                     out.line(instance, &format!("{red}! connection lost{red:#} "), error);

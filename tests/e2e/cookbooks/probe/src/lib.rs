@@ -7,6 +7,7 @@ use engine_sdk::prelude::*;
 
 #[macro_use]
 mod value;
+#[rustfmt::skip] // Written from the definitions.
 mod declare;
 mod facts;
 
