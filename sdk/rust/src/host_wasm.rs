@@ -13,7 +13,8 @@ pub mod bindings {
 }
 
 use bindings::engine::cookbook::{
-    attributes, common, evaluation, execute, files, groups, log, network, packages, services, stack, types, users,
+    attributes, common, evaluation, execute, files, groups, log, network, packages, services, stack, types,
+    users,
 };
 pub(crate) use log::Level;
 
