@@ -13,8 +13,6 @@ const ELSEWHERE: &[(&str, &str)] =
 /// Actions that no case here can apply, and why.
 const NOT_APPLIED: &[(&str, &str, &str)] = &[
     ("archive", "extract", "it is not written yet"),
-    ("cron", "create", "it is not written yet"),
-    ("cron", "delete", "it is not written yet"),
     ("timer", "create", "it is not written yet"),
     ("timer", "delete", "it is not written yet"),
     ("remote_file", "create", "crates/agent/tests fetch from a real server on the same machine"),
@@ -52,6 +50,7 @@ domains! {
     edits,
     files,
     packages,
+    schedules,
     services,
     storage,
     system,

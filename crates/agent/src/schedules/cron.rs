@@ -2,14 +2,61 @@
 
 use engine_protocol::{Action, Resource, resource::CronSpec};
 
-use crate::provider::{Check, Context, Error, not_yet};
+use super::{
+    ScheduleError,
+    crontab::{self, TooLong},
+};
+use crate::{
+    accounts,
+    files::{
+        managed::{self, Managed},
+        state::State,
+    },
+    provider::{Check, Context, Error, unsupported},
+};
 
-/// Says that it is not written yet.
+/// Where cron finds the jobs of others than users.
+const DIRECTORY: &str = "/etc/cron.d";
+
+/// Permission bits of a job, Chef's: its variables are nobody else's business.
+const MODE: u32 = 0o600;
+
+/// Checks a job.
 pub fn check<'r>(
     resource: &'r Resource,
-    _spec: &'r CronSpec,
-    _action: Action,
-    _context: &mut Context<'_>,
+    spec: &'r CronSpec,
+    action: Action,
+    context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    Err(not_yet(resource))
+    let path = format!("{DIRECTORY}/{}", spec.name);
+    let file =
+        match action {
+            Action::Create => {
+                let text = crontab::file(spec).map_err(|TooLong { what, length }| {
+                    ScheduleError::TooLong { name: spec.name.clone(), what, length }
+                })?;
+                if !accounts::user_exists(&spec.user, context) {
+                    return unless_brought(
+                        context,
+                        ScheduleError::NoUser { name: spec.name.clone(), user: spec.user.clone() },
+                    );
+                }
+                if !matches!(managed::look(context, DIRECTORY)?, State::Directory { .. } | State::Link(_)) {
+                    return unless_brought(context, ScheduleError::NoCron { name: spec.name.clone() });
+                }
+                Managed::present(&path, text, MODE)
+            }
+            Action::Delete => Managed::absent(&path),
+            _ => return Err(unsupported(resource, action)),
+        };
+    let Some((changes, predictions)) = file.compare(context)? else { return Ok(Check::UpToDate) };
+    Ok(Check::differs(changes, predictions, move |context| {
+        file.put(context)?;
+        Ok(Vec::new())
+    }))
+}
+
+/// What is missing is no error while a package or command before may bring it.
+fn unless_brought<'r>(context: &Context<'_>, error: ScheduleError) -> Result<Check<'r>, Error> {
+    context.opaque().map(Check::Unknown).ok_or_else(|| error.into())
 }

@@ -1,8 +1,12 @@
 //! Commands that run at set times.
 
-use crate::{command::CommandError, files::FileError};
+use crate::{
+    command::{CommandError, Tail},
+    files::FileError,
+};
 
 pub mod cron;
+pub mod crontab;
 pub mod timer;
 
 /// Why a job could not be checked or applied.
@@ -11,6 +15,45 @@ pub enum ScheduleError {
     /// A file of the system.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Nobody to run it as.
+    #[error("`{name}` cannot run as the user `{user}`, who does not exist; declare it before")]
+    NoUser {
+        /// The job.
+        name: String,
+        /// The user.
+        user: String,
+    },
+    /// There is no cron.
+    #[error(
+        "`{name}` has no place: there is no directory `/etc/cron.d`; install a cron daemon before, or use a `timer`"
+    )]
+    NoCron {
+        /// The job.
+        name: String,
+    },
+    /// Some cron daemons read no lines as long as this.
+    #[error(
+        "`{name}` is too long for cron: {what} would have {length} characters, and at most {} are read; put it into a script",
+        crontab::LINE_CHARACTERS
+    )]
+    TooLong {
+        /// The job.
+        name: String,
+        /// Which part of it.
+        what: String,
+        /// How long that part is.
+        length: usize,
+    },
+    /// Not a time that systemd knows.
+    #[error("`{name}`: `{calendar}` is no time of systemd.time(7){output}")]
+    Calendar {
+        /// The timer.
+        name: String,
+        /// What it shall be.
+        calendar: String,
+        /// What systemd says.
+        output: Tail,
+    },
     /// A program that the provider needs.
     #[error("{what}: {source}")]
     Tool {

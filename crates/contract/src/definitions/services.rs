@@ -63,7 +63,7 @@ pub(super) static SYSTEMD_UNIT: TypeDefinition = TypeDefinition {
 pub(super) static CRON: TypeDefinition = TypeDefinition {
     name: "cron",
     capability: "schedules",
-    documentation: "A cron job, in a file of its own in `/etc/cron.d`. Its command needs a grant of `execute`.",
+    documentation: "A cron job, in a file of its own in `/etc/cron.d`, which root alone can read. Its command needs a grant of `execute`. The cron daemon has to be installed by a package.",
     identity: Some(property("name", ValueType::Text, "Name of the job and of its file.")),
     actions: &[Action::Create, Action::Delete],
     properties: &[
@@ -87,7 +87,7 @@ pub(super) static CRON: TypeDefinition = TypeDefinition {
         ),
     ],
     example: "ctx.cron(\"backup\").hour(\"3\").minute(\"30\").command([\"/usr/local/bin/backup\", \"--all\"]).declare()?;",
-    support: PLANNED,
+    support: LINUX,
 };
 
 pub(super) static TIMER: TypeDefinition = TypeDefinition {

@@ -39,9 +39,17 @@ fn command(declared: &Declared<'_>) -> Lowered<Vec<String>> {
     Ok(argv)
 }
 
+/// The variables of a job, in a file that somebody else reads.
 fn environment(declared: &Declared<'_>) -> Lowered<Vec<(String, String)>> {
     let pairs = declared.environment("environment")?;
-    pairs.iter().try_for_each(|(_, value)| checks::line("environment", value))?;
+    for (name, value) in &pairs {
+        checks::line("environment", value)?;
+        let identifier = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if name.starts_with(|first: char| first.is_ascii_digit()) || !name.bytes().all(identifier) {
+            let message = format!("`{}` is no name of a variable", name.escape_debug());
+            return Err(invalid("environment", message));
+        }
+    }
     Ok(pairs)
 }
 
@@ -77,13 +85,25 @@ pub(super) fn cron(declared: &Declared<'_>) -> Lowered<Spec> {
             fields.join(" ")
         }
     };
+    let (environment, mailto) = (environment(declared)?, declared.line("mailto")?);
+    for (name, _) in &environment {
+        match name.as_str() {
+            "SHELL" => return Err(invalid("environment", "`SHELL` would read the command; it is always sh")),
+            "MAILTO" => return Err(invalid("environment", "set `mailto` instead of `MAILTO`")),
+            _ => {}
+        }
+    }
+    // cron takes these off, and knows no escapes.
+    if mailto.as_deref().is_some_and(|text| text.trim() != text || text.starts_with(['"', '\''])) {
+        return Err(invalid("mailto", "it must not begin or end with a blank, or begin with a quote"));
+    }
     Ok(Spec::Cron(CronSpec {
         name,
         schedule,
         user: declared.plain("user")?.unwrap_or_else(|| "root".to_owned()),
         argv: command(declared)?,
-        environment: environment(declared)?,
-        mailto: declared.line("mailto")?,
+        environment,
+        mailto,
     }))
 }
 
@@ -109,4 +129,44 @@ pub(super) fn timer(declared: &Declared<'_>) -> Lowered<Spec> {
         environment: environment(declared)?,
         user: declared.plain("user")?,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::Value;
+
+    fn cron_with(property: &'static str, value: Value) -> Lowered<Spec> {
+        let command = ("command", Value::TextList(vec!["/bin/true".into()]));
+        let declared = Declared {
+            identity: Some(&Value::Text("job".into())),
+            properties: &[command, (property, value)],
+            actions: &[Action::Create],
+        };
+        cron(&declared)
+    }
+
+    fn variable(name: &str, value: &str) -> Lowered<Spec> {
+        cron_with("environment", Value::TextMap(vec![(name.into(), value.into())]))
+    }
+
+    #[test]
+    fn no_variable_of_a_job_decides_what_reads_its_command() {
+        assert!(variable("SHELL", "/srv/evil").is_err());
+        assert!(variable("MAILTO", "x").is_err());
+        for bad in ["", "A B", "A=B", "1A", "A\nB", "A-B"] {
+            assert!(variable(bad, "x").is_err(), "{bad:?}");
+        }
+        assert!(variable("A_1", "x").is_ok());
+    }
+
+    #[test]
+    fn an_address_is_what_cron_can_read() {
+        for bad in ["\"a\"", "'a", " a", "a ", "a\nb"] {
+            assert!(cron_with("mailto", Value::Text(bad.into())).is_err(), "{bad:?}");
+        }
+        for good in ["", "root", "a@example.org,b@example.org"] {
+            assert!(cron_with("mailto", Value::Text(good.into())).is_ok(), "{good:?}");
+        }
+    }
 }

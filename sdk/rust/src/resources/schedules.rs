@@ -3,7 +3,8 @@
 use crate::builder::*;
 
 resources! {
-    /// A cron job, in a file of its own in `/etc/cron.d`. Its command needs a grant of `execute`.
+    /// A cron job, in a file of its own in `/etc/cron.d`, which root alone can read. Its command needs a
+    /// grant of `execute`. The cron daemon has to be installed by a package.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
     ///
