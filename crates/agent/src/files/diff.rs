@@ -1,9 +1,18 @@
 //! Differences in content.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use engine_protocol::Change;
-use similar::{Algorithm, TextDiff};
+use similar::{
+    DiffOp, DiffTag,
+    algorithms::{Capture, Compact, Replace, myers},
+    group_diff_ops,
+    udiff::UnifiedHunkHeader,
+};
 
 use super::{FileError, body::Body};
 
@@ -15,6 +24,9 @@ pub const TEXT_BYTES: u64 = 1024 * 1024;
 
 /// How many digits of a digest are shown: enough to tell any two contents apart.
 const DIGITS: usize = 12;
+
+/// Lines around a difference.
+const CONTEXT: usize = 3;
 
 /// How long a diff may be looked for before a coarser one is taken.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -46,15 +58,60 @@ fn describe(path: &str, body: &Body) -> Result<String, FileError> {
     Ok(format!("{size} {unit}, sha256 {}…", &digest[..DIGITS]))
 }
 
+/// A unified diff of lines, cut if it is long.
 fn unified(old: &str, new: &str) -> (String, bool) {
-    let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_lines(old, new);
-    let mut unified = diff.unified_diff().context_radius(3).to_string();
+    let (old, new) = (lines(old), lines(new));
+    let mut unified = String::new();
+    for hunk in group_diff_ops(differences(&old, &new), CONTEXT) {
+        let _ = writeln!(unified, "{}", UnifiedHunkHeader::new(&hunk));
+        for difference in hunk {
+            let (tag, gone, come) = difference.as_tag_tuple();
+            if tag == DiffTag::Equal {
+                add(&mut unified, ' ', &old[gone]);
+            } else {
+                add(&mut unified, '-', &old[gone]);
+                add(&mut unified, '+', &new[come]);
+            }
+        }
+    }
     if unified.len() <= DIFF_BYTES {
         return (unified, false);
     }
     let end = unified[..unified.floor_char_boundary(DIFF_BYTES)].rfind('\n').map_or(0, |index| index + 1);
     unified.truncate(end);
     (unified, true)
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+fn add(unified: &mut String, sign: char, lines: &[&str]) {
+    for line in lines {
+        unified.push(sign);
+        unified.push_str(line);
+        if !line.ends_with('\n') {
+            unified.push_str("\n\\ No newline at end of file\n");
+        }
+    }
+}
+
+/// The differences by Myers's algorithm alone: `TextDiff` brings the code of all others with it.
+fn differences(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
+    // Numbers instead of lines: they are compared often.
+    let mut numbers = HashMap::new();
+    let mut numbered = |lines: &[&str]| -> Vec<u32> {
+        let mut number = |line: &str| {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            *numbers.entry(line.to_owned()).or_insert(next)
+        };
+        lines.iter().map(|line| number(line)).collect()
+    };
+    let (old, new) = (numbered(old), numbered(new));
+    let mut hook = Compact::new(Replace::new(Capture::new()), &old, &new);
+    let deadline = Instant::now().checked_add(PATIENCE);
+    let Ok(()) = myers::diff_deadline(&mut hook, &old, 0..old.len(), &new, 0..new.len(), deadline);
+    hook.into_inner().into_inner().into_ops()
 }
 
 #[cfg(test)]
@@ -73,6 +130,21 @@ mod tests {
         };
         assert_eq!(unified, "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
         assert!(!truncated);
+        let many: Vec<String> = (1..=20).map(|line| format!("{line}\n")).collect();
+        let (mut new, old) = (many.clone(), many.concat());
+        new[1] = "two\n".into();
+        new.pop();
+        new.push("20".into());
+        new.push("1\n".into());
+        let Change::Diff { unified, .. } = change(Some(old.as_bytes()), new.concat().as_bytes()) else {
+            panic!("not a diff");
+        };
+        assert_eq!(
+            unified,
+            "@@ -1,5 +1,5 @@\n 1\n-2\n+two\n 3\n 4\n 5\n@@ -17,4 +17,4 @@\n 17\n 18\n 19\n-20\n+201\n"
+        );
+        let Change::Diff { unified, .. } = change(Some(b"a\nb"), b"a\nb\n") else { panic!("not a diff") };
+        assert_eq!(unified, "@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+b\n");
     }
 
     #[test]

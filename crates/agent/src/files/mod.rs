@@ -171,6 +171,14 @@ pub enum FileError {
         /// The limit.
         limit: u64,
     },
+    /// An archive is not unpacked.
+    #[error("the archive `{path}`: {error}")]
+    Archive {
+        /// The archive.
+        path: String,
+        /// Why.
+        error: archive::ArchiveError,
+    },
     /// In a plan, what an earlier resource would write cannot be known.
     #[error("it depends on {because}")]
     Unforeseen {

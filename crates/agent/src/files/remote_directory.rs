@@ -157,7 +157,7 @@ impl<'r> Work<'r> {
             for (path, _, attributes) in directories.iter().rev() {
                 root.set_attributes(path, attributes)?;
             }
-            batch.finish(&spec.path)?;
+            root.finish(batch)?;
             Ok(Vec::new())
         })
     }

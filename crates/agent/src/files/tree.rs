@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat, unlinkat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat, syncfs, unlinkat},
     io::Errno,
     path::Arg,
 };
@@ -21,6 +21,7 @@ use super::{
     mount::Mount,
     state::{self, State},
     walk,
+    write::{self, Batch},
 };
 use crate::provider::Context;
 
@@ -50,6 +51,14 @@ impl Root {
     /// A directory that would be made.
     pub(super) fn fresh(path: &str) -> Self {
         Self { path: path.to_owned(), handle: None, last: None }
+    }
+
+    /// The directory itself, or the one that it would be made in; nothing if that is not there either.
+    pub(super) fn nearest(&self, context: &mut Context<'_>) -> Result<Option<Rc<OwnedFd>>, FileError> {
+        match &self.handle {
+            Some(handle) => Ok(Some(Rc::clone(handle))),
+            None => Ok(state::parent(context, &self.path)?.ok()),
+        }
     }
 
     /// The absolute path of what is below it.
@@ -143,6 +152,32 @@ impl Root {
         let path = self.full(relative);
         let handle = self.directory(relative)?.ok_or_else(|| FileError::Changed { path: path.clone() })?;
         attributes::set(open(&*handle, c".", &path)?, &path, attributes)
+    }
+
+    /// Deletes something that is no directory.
+    pub(super) fn unlink(&mut self, relative: &str) -> Result<(), FileError> {
+        let directory = self.parent(relative)?;
+        unlinkat(&*directory, halves(relative).1, AtFlags::empty())
+            .map_err(failed("delete", &self.full(relative)))
+    }
+
+    /// Makes or replaces a symbolic link.
+    pub(super) fn replace_link(&mut self, relative: &str, to: &str) -> Result<(), FileError> {
+        let directory = self.parent(relative)?;
+        write::place_link(&directory, &self.full(relative), to)
+    }
+
+    /// Makes something be a further name of a file below it.
+    pub(super) fn replace_name(&mut self, relative: &str, file: &str) -> Result<(), FileError> {
+        let (directory, from) = (self.parent(relative)?, self.parent(file)?);
+        write::place_name(&directory, &self.full(relative), &from, halves(file).1)
+    }
+
+    /// Makes sure that all that was done below it is on disk, a batch included.
+    pub(super) fn finish(&self, batch: Batch) -> Result<(), FileError> {
+        batch.finish(&self.path)?;
+        let Some(handle) = &self.handle else { return Ok(()) };
+        syncfs(open(&**handle, c".", &self.path)?).map_err(failed("sync", &self.path))
     }
 
     fn entry(&self, directory: &str, name: &CStr) -> String {

@@ -9,7 +9,10 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, fstat, fsync, openat, renameat, symlinkat, syncfs, unlinkat},
+    fs::{
+        AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fstat, fsync, futimens, linkat, openat,
+        renameat, symlinkat, syncfs, unlinkat,
+    },
     io::Errno,
     rand::{GetRandomFlags, getrandom},
 };
@@ -89,6 +92,14 @@ impl Draft {
         fsync(&self.file).map_err(failed("write", &self.path))
     }
 
+    /// Says when its content was last changed, in seconds since 1970.
+    pub fn set_modified(&self, seconds: i64) -> Result<(), FileError> {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let modified = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        futimens(&self.file, &Timestamps { last_access: now, last_modification: modified })
+            .map_err(failed("set the times of", &self.path))
+    }
+
     /// Puts it in place of what is at its path, for good.
     pub fn place(self) -> Result<(), FileError> {
         let (directory, path) = (Rc::clone(&self.directory), self.path.clone());
@@ -163,14 +174,38 @@ fn unwritten(path: &str) -> impl Fn(io::Error) -> FileError {
     }
 }
 
-/// Replaces or makes a symbolic link.
+/// Replaces or makes a symbolic link, for good.
 pub fn replace_link(directory: &OwnedFd, path: &str, to: &str) -> Result<(), FileError> {
-    let (temporary, ()) = under_random_name(path, |temporary| symlinkat(to, directory, temporary))?;
-    if let Err(errno) = renameat(directory, &temporary, directory, split(path).1) {
-        let _ = unlinkat(directory, &temporary, AtFlags::empty());
-        return Err(failed("replace", path)(errno));
-    }
+    place_link(directory, path, to)?;
     sync_directory(directory, path)
+}
+
+/// Replaces or makes a symbolic link. The caller syncs.
+pub(super) fn place_link(directory: &OwnedFd, path: &str, to: &str) -> Result<(), FileError> {
+    let (temporary, ()) = under_random_name(path, |temporary| symlinkat(to, directory, temporary))?;
+    place(directory, path, &temporary)
+}
+
+/// Makes a path another name of the file `name` in the directory `from`. The caller syncs.
+pub(super) fn place_name(
+    directory: &OwnedFd,
+    path: &str,
+    from: &OwnedFd,
+    name: &str,
+) -> Result<(), FileError> {
+    let link = |temporary: &str| linkat(from, name, directory, temporary, AtFlags::empty());
+    let (temporary, ()) = under_random_name(path, link)?;
+    place(directory, path, &temporary)?;
+    // A rename to another name of the same file does nothing.
+    let _ = unlinkat(directory, &temporary, AtFlags::empty());
+    Ok(())
+}
+
+fn place(directory: &OwnedFd, path: &str, temporary: &str) -> Result<(), FileError> {
+    renameat(directory, temporary, directory, split(path).1).map_err(|errno| {
+        let _ = unlinkat(directory, temporary, AtFlags::empty());
+        failed("replace", path)(errno)
+    })
 }
 
 fn under_random_name<T>(
