@@ -61,12 +61,6 @@ pub enum Error {
     /// It waited, and the controller said stop or is gone: no failure of the resource.
     #[error("stopped while it waited")]
     Stopped,
-    /// It is defined, and no provider is written yet.
-    #[error("this version of engine does not apply a `{kind}` yet")]
-    NotYet {
-        /// Type of the resource.
-        kind: String,
-    },
     /// No provider does this.
     #[error("a {kind} has no action `{action}`")]
     Unsupported {
@@ -242,11 +236,6 @@ fn path_of(spec: &Spec) -> Option<&str> {
         Spec::SwapFile(spec) => Some(&spec.path),
         _ => None,
     }
-}
-
-/// The error for a type without a provider.
-pub fn not_yet(resource: &Resource) -> Error {
-    Error::NotYet { kind: resource.kind.clone() }
 }
 
 /// The error for an action that a resource does not have.

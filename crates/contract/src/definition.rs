@@ -36,8 +36,6 @@ pub enum Proof {
     RealHosts,
     /// Its parts are tested, with real output of the tools, but no test applies it on a host.
     Fixtures,
-    /// It is defined and not written yet: declaring it is an error.
-    Planned,
 }
 
 /// A property of a resource type.

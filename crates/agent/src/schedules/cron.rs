@@ -5,6 +5,7 @@ use engine_protocol::{Action, Resource, resource::CronSpec};
 use super::{
     ScheduleError,
     crontab::{self, TooLong},
+    unless_brought,
 };
 use crate::{
     accounts,
@@ -54,9 +55,4 @@ pub fn check<'r>(
         file.put(context)?;
         Ok(Vec::new())
     }))
-}
-
-/// What is missing is no error while a package or command before may bring it.
-fn unless_brought<'r>(context: &Context<'_>, error: ScheduleError) -> Result<Check<'r>, Error> {
-    context.opaque().map(Check::Unknown).ok_or_else(|| error.into())
 }

@@ -3,11 +3,13 @@
 use crate::{
     command::{CommandError, Tail},
     files::FileError,
+    provider::{Check, Context, Error},
 };
 
 pub mod cron;
 pub mod crontab;
 pub mod timer;
+pub mod timer_units;
 
 /// Why a job could not be checked or applied.
 #[derive(Debug, thiserror::Error)]
@@ -62,4 +64,9 @@ pub enum ScheduleError {
         /// What it says.
         source: CommandError,
     },
+}
+
+/// What is missing is no error while a package or command before may bring it.
+fn unless_brought<'r>(context: &Context<'_>, error: ScheduleError) -> Result<Check<'r>, Error> {
+    context.opaque().map(Check::Unknown).ok_or_else(|| error.into())
 }

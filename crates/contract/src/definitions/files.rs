@@ -274,5 +274,5 @@ pub(super) static ARCHIVE: TypeDefinition = TypeDefinition {
         "    .declare()?;\n",
         "ctx.archive(\"/opt/tool\").source(\"/var/cache/tool.tar.gz\").strip_components(1).declare()?;",
     ),
-    support: PLANNED,
+    support: LINUX,
 };

@@ -89,7 +89,6 @@ const INIT_SYSTEMS: &[Support] = &[
     Support("openrc", Proof::Fixtures),
 ];
 const PARTS: &[Support] = &[Support("Linux", Proof::Fixtures)];
-const PLANNED: &[Support] = &[Support("Linux", Proof::Planned)];
 
 /// Every resource type.
 pub static TYPES: &[&TypeDefinition] = &[

@@ -93,12 +93,16 @@ pub(super) static CRON: TypeDefinition = TypeDefinition {
 pub(super) static TIMER: TypeDefinition = TypeDefinition {
     name: "timer",
     capability: "schedules",
-    documentation: "A command that systemd starts at set times: a timer, which is enabled and started, and a service of the same name. Its command needs a grant of `execute`.",
+    documentation: "A command that systemd starts at set times: a timer, which is enabled and started, and a service of the same name. Times are kept to the second. Its command needs a grant of `execute`.",
     identity: Some(property("name", ValueType::Text, "Name of both units, without extension.")),
     actions: &[Action::Create, Action::Delete],
     properties: &[
         property("on_calendar", ValueType::Text, "When, as in systemd.time(7): `daily`, `Mon *-*-* 03:30`."),
-        property("on_boot_seconds", ValueType::Integer, "Seconds after boot."),
+        property(
+            "on_boot_seconds",
+            ValueType::Integer,
+            "Seconds after boot; at once if that is past already.",
+        ),
         property(
             "interval_seconds",
             ValueType::Integer,
@@ -125,5 +129,5 @@ pub(super) static TIMER: TypeDefinition = TypeDefinition {
         "    .command([\"/usr/local/bin/backup\"])\n",
         "    .declare()?;",
     ),
-    support: PLANNED,
+    support: SYSTEMD,
 };

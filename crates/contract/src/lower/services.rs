@@ -118,6 +118,13 @@ pub(super) fn timer(declared: &Declared<'_>) -> Lowered<Spec> {
     if never && declared.does(&[Action::Create]) {
         return Err(missing("on_calendar", "set `on_calendar`, `on_boot_seconds` or `interval_seconds`"));
     }
+    if declared.boolean("persistent") && on_calendar.is_none() {
+        return Err(invalid("persistent", "only starts of `on_calendar` can be missed"));
+    }
+    // systemd starts without a pause what has an interval of none.
+    if interval_seconds == Some(0) {
+        return Err(invalid("interval_seconds", "it has to be at least 1"));
+    }
     Ok(Spec::Timer(TimerSpec {
         name,
         on_calendar,

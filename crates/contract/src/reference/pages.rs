@@ -61,8 +61,8 @@ fn index() -> String {
         "\nDelayed notifications collapse: a target acts once for each action, at the end of the event, even if a \
          resource failed\nmeanwhile. What was not told because the connection or the controller was lost, the \
          next run tells, once.\n\n## Support\n\n*Real hosts*: tests apply it and read the outcome with other \
-         programs. *Fixtures*: command lines and parsers are tested with\nreal output of the tool, but it was \
-         applied on a host.\n\n| resource | real hosts | fixtures | not yet |\n|---|---|---|---|\n",
+         programs. *Fixtures*: command lines and parsers are tested with\nreal output of the tool, but no test \
+         applies it on a host.\n\n| resource | real hosts | fixtures |\n|---|---|---|\n",
     );
     for definition in TYPES {
         let of = |proof| {
@@ -76,11 +76,10 @@ fn index() -> String {
         };
         let _ = writeln!(
             text,
-            "| [`{0}`]({0}.md) | {1} | {2} | {3} |",
+            "| [`{0}`]({0}.md) | {1} | {2} |",
             definition.name,
             of(Proof::RealHosts),
-            of(Proof::Fixtures),
-            of(Proof::Planned)
+            of(Proof::Fixtures)
         );
     }
     text
@@ -123,7 +122,6 @@ fn page(definition: &TypeDefinition) -> String {
         let proof = match support.1 {
             Proof::RealHosts => "applied on real hosts by the tests",
             Proof::Fixtures => "tested with fixtures alone",
-            Proof::Planned => "not written yet: declaring it is an error",
         };
         let _ = writeln!(text, "- {}: {proof}", support.0);
     }

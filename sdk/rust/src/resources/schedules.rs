@@ -38,7 +38,7 @@ resources! {
     }
 
     /// A command that systemd starts at set times: a timer, which is enabled and started, and a service of
-    /// the same name. Its command needs a grant of `execute`.
+    /// the same name. Times are kept to the second. Its command needs a grant of `execute`.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
     ///
@@ -55,7 +55,7 @@ resources! {
     Timer = schedules::timer(name: Text) {
         /// When, as in systemd.time(7): `daily`, `Mon *-*-* 03:30`.
         on_calendar: Text,
-        /// Seconds after boot.
+        /// Seconds after boot; at once if that is past already.
         on_boot_seconds: Integer,
         /// Seconds between the start of one run and the next.
         interval_seconds: Integer,
