@@ -151,6 +151,9 @@ impl Case {
         site.write_conformance_stack(instance, &resources);
 
         let plan = site.engine.json(&["plan", "setup"]);
+        if self.fails.is_none() {
+            assert_eq!(plan.code, 0, "{}, planned:\n{}{}", self.name, plan.output, plan.errors);
+        }
         let run = site.engine.json(&["run", "setup"]);
         let happened = outcomes(&run);
         match &self.fails {
