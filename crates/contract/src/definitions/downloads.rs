@@ -36,7 +36,7 @@ pub(super) static REMOTE_FILE: TypeDefinition = TypeDefinition {
         "    .mode(\"0755\")\n",
         "    .declare()?;",
     ),
-    support: PARTS,
+    support: LINUX,
 };
 
 pub(super) static GIT: TypeDefinition = TypeDefinition {
@@ -72,5 +72,5 @@ pub(super) static GIT: TypeDefinition = TypeDefinition {
         "ctx.package(\"git\").declare()?;\n",
         "ctx.git(\"/srv/app\").repository(\"https://example.org/app.git\").revision(\"v1.2\").declare()?;",
     ),
-    support: PARTS,
+    support: LINUX,
 };

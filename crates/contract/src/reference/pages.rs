@@ -26,6 +26,23 @@ const COMMON: &[(&str, &str, &str)] = &[
     ("ignore_failure", "boolean", "Go on after a failure."),
 ];
 
+/// What of the tools in the support table a distribution has, and how it is known that they work together.
+const DISTRIBUTIONS: &[[&str; 4]] = &[
+    ["Debian 12", "apt", "systemd", "real hosts"],
+    ["Debian 11 and 13, Ubuntu 20.04 and later", "apt", "systemd", "the tools, on Debian 12"],
+    ["Debian without systemd", "apt", "sysvinit", "real hosts, of Debian 12"],
+    [
+        "Amazon Linux 2023, Fedora, RHEL 8 and later and its rebuilds",
+        "dnf",
+        "systemd",
+        "the tools, on Debian 12",
+    ],
+    ["Amazon Linux 2, CentOS 7", "yum", "systemd", "fixtures"],
+    ["SLES, openSUSE", "zypper", "systemd", "fixtures"],
+    ["Alpine", "apk", "openrc, busybox", "fixtures"],
+    ["Arch", "pacman", "systemd", "fixtures"],
+];
+
 /// File name and content of each page.
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = vec![("README.md".to_owned(), index())];
@@ -81,6 +98,13 @@ fn index() -> String {
             of(Proof::RealHosts),
             of(Proof::Fixtures)
         );
+    }
+    text.push_str(
+        "\nWhat a distribution has of these tools; the agent finds out by itself.\n\n| distribution | packages | \
+         services | known from |\n|---|---|---|---|\n",
+    );
+    for [distribution, packages, services, proof] in DISTRIBUTIONS {
+        let _ = writeln!(text, "| {distribution} | {packages} | {services} | {proof} |");
     }
     text
 }
