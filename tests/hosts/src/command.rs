@@ -28,6 +28,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nsenter", "util-linux"),
     ("setsid", "util-linux"),
     ("mount", "mount"),
+    ("losetup", "mount"),
     ("chroot", "coreutils"),
 ];
 

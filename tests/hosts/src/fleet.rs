@@ -30,6 +30,10 @@ pub struct Options {
     pub names: Vec<String>,
     /// The kinds of the hosts, by name; of the others, [`Guest::Systemd`].
     pub guests: BTreeMap<String, Guest>,
+    /// The names of the hosts that have loop devices of their own and may swap. Each sees four,
+    /// `/dev/probe0` to `/dev/probe3`, with nothing attached, which no other host has. What it
+    /// attaches stays when it reboots or loses its power.
+    pub devices: BTreeSet<String>,
     /// Where the fleet lives; [`default_dir`] if none is given.
     pub state_dir: Option<PathBuf>,
     /// What the machine ids are made of.
@@ -49,6 +53,7 @@ impl Options {
             count,
             names: Vec::new(),
             guests: BTreeMap::new(),
+            devices: BTreeSet::new(),
             state_dir: None,
             seed: 0,
             subnet: None,
@@ -72,7 +77,7 @@ impl Options {
         while names.len() < self.count {
             names.extend(numbered.by_ref().find(|name| !seen.contains(name)));
         }
-        match self.guests.keys().find(|name| !names.contains(name)) {
+        match self.guests.keys().chain(&self.devices).find(|name| !names.contains(name)) {
             Some(name) => Err(Error::UnknownHost { name: name.clone(), known: names }),
             None => Ok(names),
         }
@@ -142,7 +147,8 @@ impl Fleet {
                 .map(|(index, name)| {
                     let guest = options.guest(&name);
                     let address = network.port(index).address;
-                    HostRecord { name, index, address, guest, base: bases[&guest].clone() }
+                    let devices = options.devices.contains(&name);
+                    HostRecord { name, index, address, guest, devices, base: bases[&guest].clone() }
                 })
                 .collect();
             let owner = options.tied.then(Owner::this_process).flatten();

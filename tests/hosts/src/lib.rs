@@ -2,10 +2,11 @@
 //! which can be cut off, frozen, killed and reset.
 //!
 //! Each host is a systemd-nspawn container that boots Debian from an overlay over a base root,
-//! which all hosts of its kind ([`Guest`]) share. The hosts sit on a bridge of their own, `10.77.<subnet>.0/24`, that leads nowhere
-//! but to this machine; packages come through a private cache from the archives this machine
-//! itself uses. Every host also carries small packages of its own: [`probes`]. Needs root on a
-//! Debian machine.
+//! which all hosts of its kind ([`Guest`]) share. The hosts sit on a bridge of their own,
+//! `10.77.<subnet>.0/24`, that leads nowhere but to this machine; packages come through a private
+//! cache from the archives this machine itself uses. Every host also carries small packages of its
+//! own: [`probes`]. A host may have loop devices of its own, to put file systems and swap on
+//! ([`Options::devices`]). Needs root on a Debian machine.
 //!
 //! ```no_run
 //! use engine_test_hosts::{Fleet, Guest, Options};
@@ -27,6 +28,7 @@ mod access;
 mod base;
 mod cgroup;
 mod command;
+mod devices;
 mod error;
 mod fault;
 mod fleet;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::base::{USERS, USERS_GROUP};
 use crate::cgroup::{Cgroup, Hierarchies};
 use crate::command::{capture, quote, run, spawn_detached, wait_until};
+use crate::devices::Devices;
 use crate::error::{Error, IoContext, Result};
 use crate::guest::Guest;
 use crate::network::{Network, Port};
@@ -41,6 +42,7 @@ pub struct Host {
     machine: String,
     dir: PathBuf,
     guest: Guest,
+    devices: Option<Devices>,
     base: PathBuf,
     seed: u64,
     pub(crate) ssh: SshFiles,
@@ -63,6 +65,7 @@ impl Host {
             machine: format!("{}-{}", machine_prefix(record.subnet), host.name),
             dir: state_dir.join("hosts").join(&host.name),
             guest: host.guest,
+            devices: host.devices.then(|| Devices::of_host(record.subnet, host.index)),
             base: host.base.clone(),
             seed: record.seed,
             ssh: SshFiles::new(state_dir.join("ssh")),
@@ -143,6 +146,9 @@ impl Host {
 
     /// Unmounts the disk and forgets what was on it.
     pub(crate) fn remove_disk(&self) -> Result<()> {
+        if let Some(devices) = &self.devices {
+            devices.release(&self.dir.join("swap"))?;
+        }
         unmount_below(&self.dir)?;
         for part in ["upper", "work"] {
             let dir = self.dir.join(part);
@@ -200,6 +206,9 @@ impl Host {
         self.port.unplug()?;
         self.network.plug(&self.port)?;
         self.cgroup.create()?;
+        if let Some(devices) = &self.devices {
+            devices.create()?;
+        }
         let script = self.dir.join("supervise.sh");
         fs::write(&script, self.supervisor()).at("write", &script)?;
         spawn_detached(&script, &self.console_log())
@@ -223,7 +232,8 @@ impl Host {
             "--link-journal=no".to_owned(),
             "--console=read-only".to_owned(),
         ];
-        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let more = self.devices.iter().flat_map(Devices::nspawn_options);
+        let words: Vec<String> = words.into_iter().chain(more).map(|word| quote(&word)).collect();
         format!(
             "#!/bin/sh\n# Written by test-hosts.\nset -eu\n{}\
              export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network\n\

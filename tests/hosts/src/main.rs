@@ -52,6 +52,9 @@ enum Action {
         /// A host that is of another kind than systemd, as NAME=sysvinit
         #[arg(long = "guest", value_name = "NAME=KIND", value_parser = named_guest)]
         guests: Vec<(String, Guest)>,
+        /// Hosts that have loop devices and may swap
+        #[arg(long, value_delimiter = ',')]
+        devices: Vec<String>,
         /// The third byte of the addresses [default: the first free one]
         #[arg(long)]
         subnet: Option<u8>,
@@ -159,11 +162,12 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     };
     match &cli.action {
         Action::Base { guest } => println!("{}", ensure_base(*guest)?.display()),
-        Action::Up { count, names, guests, subnet, seed } => {
+        Action::Up { count, names, guests, devices, subnet, seed } => {
             let start = Instant::now();
             let mut options = Options::new(&cli.which.fleet, *count);
             options.names.clone_from(names);
             options.guests = guests.iter().cloned().collect();
+            options.devices = devices.iter().cloned().collect();
             options.state_dir = Some(dir);
             options.subnet = *subnet;
             options.seed = *seed;

@@ -30,6 +30,7 @@ pub(crate) struct HostRecord {
     pub(crate) index: u8,
     pub(crate) address: Ipv4Addr,
     pub(crate) guest: Guest,
+    pub(crate) devices: bool,
     pub(crate) base: PathBuf,
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::{Cgroup, Hierarchies};
+use crate::devices::Devices;
 use crate::error::{Error, IoContext, Result};
 use crate::machine::{group_name, machine_prefix, unmount_below};
 use crate::network::Network;
@@ -32,6 +33,10 @@ pub(crate) fn take_down(dir: &Path, subnet: u8) -> Result<()> {
     let group = Cgroup::new(&Hierarchies::find()?, group_name(subnet));
     group.kill()?;
     group.remove()?;
+    let devices = Devices::present(subnet)?;
+    // No host has a name like this.
+    devices.release(&dir.join("hosts/.swap"))?;
+    devices.remove()?;
     unmount_below(&dir.join("hosts"))?;
     Network::new(subnet).remove()?;
     for entry in nspawn_leftovers(subnet) {
@@ -72,6 +77,7 @@ pub fn leftovers(state_dir: impl AsRef<Path>, subnet: u8) -> Result<Vec<String>>
     if Cgroup::new(&Hierarchies::find()?, group_name(subnet)).exists() {
         found.push(format!("control group {}", group_name(subnet).display()));
     }
+    found.extend(Devices::present(subnet)?.paths().map(|path| format!("device {}", path.display())));
     let paths = mounts_below(state_dir.as_ref())?
         .into_iter()
         .map(|path| format!("mount {}", path.display()))
