@@ -64,7 +64,9 @@ pub enum StorageError {
         device: String,
     },
     /// The device holds something else, and it is kept.
-    #[error("`{device}` is not blank: {found}; it is left alone (`wipefs {device}` shows what is on it)")]
+    #[error(
+        "`{device}` is not blank: {found}; it is left alone (`wipefs {device}` shows what is on it; if that may be lost, `blkdiscard --zeroout {device}` clears it)"
+    )]
     NotBlank {
         /// The device.
         device: String,
@@ -81,16 +83,14 @@ pub enum StorageError {
         /// Where it should be.
         wanted: String,
     },
-    /// The swap file is something else.
-    #[error("`{path}` is {found}, not a regular file; remove it first")]
-    NotAFile {
+    /// The file is something else, and it is kept.
+    #[error("`{path}` is a file that is no swap; it is left alone, remove it first if it may be lost")]
+    NotSwap {
         /// The path.
         path: String,
-        /// What it is.
-        found: &'static str,
     },
     /// There is no room for the swap file.
-    #[error("`{path}` cannot be made: there is no room for {size_mib} MiB; nothing is left of it")]
+    #[error("`{path}` cannot be made: there is no room for {size_mib} MiB")]
     Full {
         /// The path.
         path: String,

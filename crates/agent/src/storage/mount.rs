@@ -1,6 +1,9 @@
 //! The provider of mounts.
 
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+};
 
 use engine_protocol::{Action, Mode, Resource, resource::MountSpec};
 
@@ -70,18 +73,36 @@ pub(super) fn resolve(device: &str) -> String {
     let path = by.iter().find_map(|(prefix, directory)| {
         Some(format!("/dev/disk/{directory}/{}", device.strip_prefix(prefix)?))
     });
-    let path = path.unwrap_or_else(|| device.to_owned());
-    match fs::canonicalize(&path) {
-        Ok(real) if path.starts_with("/dev/") => real.to_string_lossy().into_owned(),
-        _ => device.to_owned(),
+    let real = |path: &str| fs::canonicalize(path).ok().map(|real| real.to_string_lossy().into_owned());
+    match path {
+        // Without udev there are no links; findfs(8) looks at the devices themselves.
+        Some(path) => real(&path).or_else(|| real(find(device)?.trim())),
+        None if device.starts_with("/dev/") => real(device),
+        None => None,
     }
+    .unwrap_or_else(|| device.to_owned())
+}
+
+fn find(tag: &str) -> Option<String> {
+    let found = Run::new(["findfs", tag]).parsed().finish().ok()?;
+    found.status.success().then_some(found.output)
+}
+
+/// Whether both are the same: by name, or by number, for a device may have more than one node.
+pub(super) fn is_device(source: &str, device: &str) -> bool {
+    let (source, device) = (resolve(source), resolve(device));
+    let number = |path: &str| {
+        let metadata = fs::metadata(path).ok().filter(|metadata| metadata.file_type().is_block_device());
+        metadata.map(|metadata| metadata.rdev())
+    };
+    source == device || number(&source).is_some_and(|number_of| number(&device) == Some(number_of))
 }
 
 fn check_mount<'r>(spec: &'r MountSpec, context: &mut Context<'_>) -> Result<Check<'r>, Error> {
     let mount_point = &spec.mount_point;
     if let Some(source) = source_at(mount_point, context)? {
         let bind = spec.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
-        if bind || resolve(&source) == resolve(&spec.device) {
+        if bind || is_device(&source, &spec.device) {
             return Ok(Check::UpToDate);
         }
         let (path, wanted) = (mount_point.clone(), spec.device.clone());

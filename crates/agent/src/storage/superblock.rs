@@ -8,8 +8,13 @@ pub const BYTES: usize = 4096;
 pub enum Filesystem {
     /// ext4, of this many bytes.
     Ext4(u64),
-    /// xfs, of this many bytes.
-    Xfs(u64),
+    /// xfs.
+    Xfs {
+        /// Size in bytes, of which the log is a part.
+        bytes: u64,
+        /// Size of the log in bytes; 0 if it is on another device.
+        log: u64,
+    },
 }
 
 impl Filesystem {
@@ -17,14 +22,24 @@ impl Filesystem {
     pub const fn name(self) -> &'static str {
         match self {
             Filesystem::Ext4(_) => "ext4",
-            Filesystem::Xfs(_) => "xfs",
+            Filesystem::Xfs { .. } => "xfs",
         }
     }
 
     /// Size in bytes.
     pub const fn bytes(self) -> u64 {
         match self {
-            Filesystem::Ext4(bytes) | Filesystem::Xfs(bytes) => bytes,
+            Filesystem::Ext4(bytes) | Filesystem::Xfs { bytes, .. } => bytes,
+        }
+    }
+
+    /// The same while it is mounted, with what statvfs(3) says of its size. A mounted xfs writes its superblock late, and
+    /// counts all blocks but those of the log.
+    #[must_use]
+    pub const fn mounted(self, statvfs_bytes: u64) -> Self {
+        match self {
+            Filesystem::Xfs { log, .. } => Filesystem::Xfs { bytes: statvfs_bytes + log, log },
+            Filesystem::Ext4(_) => self,
         }
     }
 
@@ -58,9 +73,14 @@ fn xfs(bytes: &[u8]) -> Option<Filesystem> {
     if bytes.get(..4)? != b"XFSB" {
         return None;
     }
-    let block_bytes = u32::from_be_bytes(bytes.get(4..8)?.try_into().ok()?);
-    let blocks = u64::from_be_bytes(bytes.get(8..16)?.try_into().ok()?);
-    blocks.checked_mul(block_bytes.into()).map(Filesystem::Xfs)
+    let u32_at = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let u64_at = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let block_bytes = u64::from(u32_at(4)?);
+    let log_blocks = if u64_at(48)? == 0 { 0 } else { u32_at(96)? };
+    Some(Filesystem::Xfs {
+        bytes: u64_at(8)?.checked_mul(block_bytes)?,
+        log: u64::from(log_blocks).checked_mul(block_bytes)?,
+    })
 }
 
 #[cfg(test)]
@@ -89,7 +109,13 @@ mod tests {
         bytes[..4].copy_from_slice(b"XFSB");
         bytes[4..8].copy_from_slice(&4096_u32.to_be_bytes());
         bytes[8..16].copy_from_slice(&81_920_u64.to_be_bytes());
-        assert_eq!(read(&bytes), Some(Filesystem::Xfs(320 * 1024 * 1024)));
+        assert_eq!(read(&bytes), Some(Filesystem::Xfs { bytes: 320 << 20, log: 0 }));
+        bytes[48..56].copy_from_slice(&40_966_u64.to_be_bytes());
+        bytes[96..100].copy_from_slice(&16_384_u32.to_be_bytes());
+        let found = read(&bytes).unwrap();
+        assert_eq!(found, Filesystem::Xfs { bytes: 320 << 20, log: 64 << 20 });
+        // xfsprogs 6.1, grown to 512 MiB: the superblock on the device was that of 320 MiB for a while.
+        assert_eq!(found.mounted(114_688 * 4096).bytes(), 512 << 20);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::os::{fd::OwnedFd, unix::fs::MetadataExt};
 
 use engine_protocol::{Action, Change, Mode, Resource, resource::SwapFileSpec};
 use rustix::{
-    fs::{AtFlags, FallocateFlags, Mode as FileMode, OFlags, fallocate, fsync, openat, unlinkat},
+    fs::{AtFlags, FallocateFlags, Mode as FileMode, OFlags, fallocate, fstatvfs, fsync, openat, unlinkat},
     io::Errno,
 };
 
@@ -23,6 +23,9 @@ use crate::{
 
 const MIB: u64 = 1024 * 1024;
 
+/// Bytes in the largest page of any machine.
+const LARGEST_PAGE: usize = 65536;
+
 /// Checks a swap file.
 pub fn check<'r>(
     resource: &'r Resource,
@@ -35,8 +38,8 @@ pub fn check<'r>(
         Action::Remove => None,
         _ => return Err(unsupported(resource, action)),
     };
-    let size = size(&spec.path, context)?;
     let used = table::swaps()?.contains(&spec.path);
+    let size = size(&spec.path, used, context)?;
     let used = match context.overlay.value(&key(&spec.path)) {
         Some(planned) if context.mode == Mode::Plan => planned.is_some(),
         _ => used,
@@ -64,6 +67,9 @@ pub fn check<'r>(
     }
     Ok(Check::differs(changes, predictions, move |context| {
         let (path, now_used) = (spec.path.as_str(), table::swaps()?.contains(&spec.path));
+        if let Some(size_mib) = wanted.filter(|_| remake) {
+            check_room(path, size_mib, size, context)?;
+        }
         if now_used && remake {
             Run::new(["swapoff", "--", path])
                 .succeed()
@@ -77,9 +83,11 @@ pub fn check<'r>(
                 make(path, size_mib, context)?;
             }
             if remake || !now_used {
-                Run::new(["swapon", "--", path])
-                    .succeed()
-                    .map_err(tool(format!("`{path}` cannot be used as swap")))?;
+                let on = Run::new(["swapon", "--", path]).succeed();
+                if on.is_err() && remake {
+                    remove(path, context)?;
+                }
+                on.map_err(tool(format!("`{path}` cannot be used as swap")))?;
             }
         }
         if let Some((file, _)) = &fstab {
@@ -104,8 +112,8 @@ fn entry(spec: &SwapFileSpec) -> Entry {
     }
 }
 
-/// The size in bytes of the file that is there, or would be.
-fn size(path: &str, context: &mut Context<'_>) -> Result<Option<u64>, Error> {
+/// The size in bytes of the file that is there, or would be. A file with something else in it is an error.
+fn size(path: &str, used: bool, context: &mut Context<'_>) -> Result<Option<u64>, Error> {
     if context.mode == Mode::Plan
         && let Some(planned) = context.overlay.value(&key(path))
     {
@@ -115,11 +123,32 @@ fn size(path: &str, context: &mut Context<'_>) -> Result<Option<u64>, Error> {
     let found = state::look(context, path);
     context.grants = grants;
     match found? {
-        state::State::File { body, .. } => Ok(Some(body.size()?)),
+        state::State::File { body, .. } => {
+            if !used && !is_swap(&body.read(path, LARGEST_PAGE as u64)?) {
+                return Err(StorageError::NotSwap { path: path.to_owned() }.into());
+            }
+            Ok(Some(body.size()?))
+        }
         state::State::Absent => Ok(None),
         state::State::NoParent(missing) => Err(FileError::NoParent { path: path.to_owned(), missing }.into()),
         other => Err(state::wrong_kind(path, &other, "file").into()),
     }
+}
+
+/// Whether a file that begins like this is swap: what mkswap(8) writes at the end of the first page, which has another
+/// size on other machines; or still zeros, as when its making broke off.
+fn is_swap(head: &[u8]) -> bool {
+    let magic = |page: usize| head.get(..page).is_some_and(|page| page.ends_with(b"SWAPSPACE2"));
+    [4096, 8192, 16384, 32768, LARGEST_PAGE].into_iter().any(magic) || head.iter().all(|byte| *byte == 0)
+}
+
+/// Whether the new file has room in the place of the old one, before that is given up.
+fn check_room(path: &str, size_mib: u64, old: Option<u64>, context: &mut Context<'_>) -> Result<(), Error> {
+    let room = fstatvfs(&*directory(path, context)?).map_err(files::failed("find room for", path))?;
+    if room.f_bfree * room.f_frsize + old.unwrap_or(0) < size_mib * MIB {
+        return Err(StorageError::Full { path: path.to_owned(), size_mib }.into());
+    }
+    Ok(())
 }
 
 /// The directory of the file, whose way leads through nobody's links but root's.
@@ -181,4 +210,22 @@ fn fill(file: &OwnedFd, size_mib: u64) -> Result<(), Errno> {
         }
     }
     fsync(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_mkswap_wrote_is_swap_and_other_files_are_not() {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        image.as_file().set_len(MIB).unwrap();
+        assert!(is_swap(&std::fs::read(image.path()).unwrap()), "what broke off before mkswap");
+        let mkswap = std::process::Command::new("/usr/sbin/mkswap").arg("-q").arg(image.path()).status();
+        assert!(mkswap.unwrap().success());
+        let bytes = std::fs::read(image.path()).unwrap();
+        assert!(is_swap(&bytes[..LARGEST_PAGE]));
+        assert!(!is_swap(&bytes[..4000]));
+        assert!(!is_swap(b"a letter"));
+    }
 }

@@ -1,11 +1,16 @@
 //! The provider of file systems on whole devices.
 //!
 //! A device is made into one only if it is blank: `blkid -p`, which looks for any file system, partition table, RAID or
-//! LVM, finds nothing. Whatever else is on it is left alone.
+//! LVM, finds nothing, and both its ends are zeros. Whatever else is on it is left alone.
 
-use std::{fs::File, io::Read, os::unix::fs::FileTypeExt};
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    os::unix::fs::FileTypeExt,
+};
 
 use engine_protocol::{Action, Change, Mode, Resource, resource::VolumeSpec};
+use rustix::{fs::statvfs, io::Errno};
 
 use super::{
     StorageError,
@@ -55,6 +60,10 @@ pub fn check<'r>(
         return Ok(Check::UpToDate);
     }
     let uuid = match probe(&device)? {
+        Found::Blank if !is_zero_at_both_ends(&device, bytes)? => {
+            let found = "it has data of a kind that blkid does not know".to_owned();
+            return Err(StorageError::NotBlank { device: spec.device.clone(), found }.into());
+        }
         Found::Blank => {
             changes.push(property("filesystem", None, Some(spec.filesystem.clone())));
             None
@@ -69,7 +78,12 @@ pub fn check<'r>(
         }
     };
     let mounted = check_mounts(spec, &device, context, &mut changes, &mut predictions)?;
-    let grow = uuid.is_some().then(|| read_superblock(&device)).transpose()?.flatten();
+    let mut grow = uuid.is_some().then(|| read_superblock(&device)).transpose()?.flatten();
+    if mounted {
+        let read = |errno: Errno| StorageError::Read { path: spec.mount_point.clone(), source: errno.into() };
+        let now = statvfs(&spec.mount_point).map_err(read)?;
+        grow = grow.map(|filesystem| filesystem.mounted(now.f_blocks * now.f_frsize));
+    }
     let grow = grow.filter(|filesystem| filesystem.can_grow(bytes));
     if let Some(filesystem) = grow {
         let mib = |bytes: u64| Some(format!("{} MiB", bytes / (1024 * 1024)));
@@ -141,7 +155,24 @@ fn device_bytes(device: &str) -> Result<u64, StorageError> {
         return Err(StorageError::NotADevice { device: device.to_owned() });
     }
     let mut file = File::open(device).map_err(read)?;
-    std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(read)
+    file.seek(SeekFrom::End(0)).map_err(read)
+}
+
+/// Whether the first and the last MiB are zeros. What blkid does not know may be worth as much: the data of a database
+/// or of a cipher without a header.
+fn is_zero_at_both_ends(device: &str, size: u64) -> Result<bool, StorageError> {
+    const END: u64 = 1024 * 1024;
+    let read = |source| StorageError::Read { path: device.to_owned(), source };
+    let mut file = File::open(device).map_err(read)?;
+    for start in [0, size.saturating_sub(END)] {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(start)).map_err(read)?;
+        file.by_ref().take(END).read_to_end(&mut bytes).map_err(read)?;
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn read_superblock(device: &str) -> Result<Option<Filesystem>, StorageError> {
@@ -190,7 +221,7 @@ fn check_mounts(
     let mounts = table::mounts()?;
     let at = mounts.iter().rfind(|mounted| mounted.mount_point == spec.mount_point);
     if let Some(mounted) = at {
-        if mount::resolve(&mounted.source) == device {
+        if mount::is_device(&mounted.source, device) {
             return Ok(true);
         }
         return Err(StorageError::Occupied {
@@ -200,7 +231,7 @@ fn check_mounts(
         }
         .into());
     }
-    if let Some(mounted) = mounts.iter().find(|mounted| mount::resolve(&mounted.source) == device) {
+    if let Some(mounted) = mounts.iter().find(|mounted| mount::is_device(&mounted.source, device)) {
         return Err(StorageError::Elsewhere {
             device: spec.device.clone(),
             found: mounted.mount_point.clone(),
@@ -255,7 +286,7 @@ fn make_mount_point(path: &str, context: &mut Context<'_>) -> Result<(), Error> 
 fn grow(filesystem: Filesystem, device: &str, mount_point: &str) -> Result<(), StorageError> {
     let argv = match filesystem {
         Filesystem::Ext4(_) => ["resize2fs", device],
-        Filesystem::Xfs(_) => ["xfs_growfs", mount_point],
+        Filesystem::Xfs { .. } => ["xfs_growfs", mount_point],
     };
     Run::new(argv).succeed().map_err(tool(format!("the file system on `{device}` cannot grow")))?;
     Ok(())

@@ -7,7 +7,7 @@ use super::*;
 pub(super) static SWAP_FILE: TypeDefinition = TypeDefinition {
     name: "swap_file",
     capability: "storage",
-    documentation: "A swap file, used now and at boot.",
+    documentation: "A swap file, used now and at boot. It is made anew when its size changes. A file that is no swap is left alone.",
     identity: Some(property("path", ValueType::Text, "Absolute path.")),
     actions: &[Action::Create, Action::Remove],
     properties: &[property("size_mib", ValueType::Integer, "Size in MiB. Needed for `create`.")],
@@ -47,7 +47,7 @@ pub(super) static MOUNT: TypeDefinition = TypeDefinition {
 pub(super) static VOLUME: TypeDefinition = TypeDefinition {
     name: "volume",
     capability: "storage",
-    documentation: "A file system on a whole device: made if the device is blank, mounted now and at boot, grown when the device has grown. A device with anything on it is never formatted.",
+    documentation: "A file system on a whole device: made if the device is blank, mounted now and at boot, grown when the device has grown. A device on which `blkid` finds anything, or whose first and last MiB are not zeros, is never formatted.",
     identity: Some(property("device", ValueType::Text, "Absolute path of the device.")),
     actions: &[Action::Create],
     properties: &[

@@ -3,7 +3,8 @@
 use crate::builder::*;
 
 resources! {
-    /// A swap file, used now and at boot.
+    /// A swap file, used now and at boot. It is made anew when its size changes. A file that is no swap is
+    /// left alone.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`Remove`](Action::Remove).
     ///
@@ -49,7 +50,8 @@ resources! {
     }
 
     /// A file system on a whole device: made if the device is blank, mounted now and at boot, grown when the
-    /// device has grown. A device with anything on it is never formatted.
+    /// device has grown. A device on which `blkid` finds anything, or whose first and last MiB are not zeros,
+    /// is never formatted.
     ///
     /// Actions: [`Create`](Action::Create) (the default).
     ///
