@@ -17,6 +17,9 @@ pub struct Cases {
     /// Whether each host serves `/srv/www` and the git repositories in it at `https://localhost/`, and trusts that.
     #[serde(default)]
     pub web: bool,
+    /// Whether each host has loop devices, `/dev/probe0` to `/dev/probe3`, and may swap.
+    #[serde(default)]
+    pub devices: bool,
     /// The cases, in order.
     #[serde(rename = "case")]
     pub cases: Vec<Case>,

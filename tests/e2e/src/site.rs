@@ -123,12 +123,15 @@ impl Site {
         ));
     }
 
-    /// Boots one host of each of these kinds, `KIND-1`.
-    pub fn up_guests(fleet: &str, guests: &[&str]) -> Self {
+    /// Boots one host of each of these kinds, `KIND-1`, with loop devices of its own if they are wanted.
+    pub fn up_guests(fleet: &str, guests: &[&str], devices: bool) -> Self {
         let mut options = Options::new(fleet, guests.len());
         options.names = guests.iter().map(|guest| format!("{guest}-1")).collect();
         for (name, guest) in options.names.clone().into_iter().zip(guests) {
             options.guests.insert(name, guest.parse().expect("there is such a kind of host"));
+        }
+        if devices {
+            options.devices.extend(options.names.iter().cloned());
         }
         Self::boot(options)
     }

@@ -231,7 +231,7 @@ fn recipes_see_by_type_what_the_command_shows_and_it_stays_the_same() {
 
 #[test]
 fn hosts_of_other_kinds_and_a_host_that_is_missing() {
-    let site = Site::up_guests("facts-kinds", &["systemd", "sysvinit", "dnf"]);
+    let site = Site::up_guests("facts-kinds", &["systemd", "sysvinit", "dnf"], false);
     let kinds = ["systemd", "sysvinit", "dnf"].map(|kind| format!("[layers.{kind}]\n")).concat();
     site.write_stack(&format!("{kinds}{}", site.instances()));
     let found: Vec<String> = facts(&site, &[])

@@ -12,7 +12,7 @@ pub(super) static SWAP_FILE: TypeDefinition = TypeDefinition {
     actions: &[Action::Create, Action::Remove],
     properties: &[property("size_mib", ValueType::Integer, "Size in MiB. Needed for `create`.")],
     example: "ctx.swap_file(\"/swapfile\").size_mib(2048).declare()?;",
-    support: PARTS,
+    support: LINUX,
 };
 
 pub(super) static MOUNT: TypeDefinition = TypeDefinition {
@@ -61,5 +61,5 @@ pub(super) static VOLUME: TypeDefinition = TypeDefinition {
         property("label", ValueType::Text, "Label of a new file system."),
     ],
     example: "ctx.volume(\"/dev/nvme1n1\").mount_point(\"/srv/data\").declare()?;",
-    support: PARTS,
+    support: LINUX,
 };
