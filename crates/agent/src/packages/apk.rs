@@ -6,7 +6,7 @@ use engine_protocol::{Mode, Resource};
 
 use super::{
     Installed, PackageError,
-    manager::{Manager, Transaction, Update, Versioned, failed},
+    manager::{Manager, Transaction, Update, Versioned, failed, versioned},
 };
 use crate::{
     command::Run,
@@ -68,10 +68,7 @@ impl Manager for Apk {
     fn carry_out(&self, transaction: &Transaction, _: &Resource, _: &mut Context<'_>) -> Result<(), Error> {
         match transaction {
             Transaction::Install(packages) => {
-                let target = |(name, version): &(String, Option<String>)| {
-                    version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}={version}"))
-                };
-                apk(&["add", "--upgrade"], &packages.iter().map(target).collect::<Vec<_>>())?;
+                apk(&["add", "--upgrade"], &packages.iter().map(versioned).collect::<Vec<_>>())?;
             }
             Transaction::InstallFile(path) => drop(self.file(path)?),
             Transaction::Remove(names) => drop(apk(&["del"], names)?),

@@ -12,7 +12,7 @@ use engine_protocol::{Mode, Resource};
 use super::{
     Installed, PackageError,
     dpkg::{self, lock_holder},
-    manager::{Manager, Transaction, Update, Versioned, failed},
+    manager::{Manager, Transaction, Update, Versioned, failed, versioned},
 };
 use crate::{
     command::{CommandError, Run},
@@ -87,16 +87,13 @@ impl Manager for Apt {
                 let versions = packages.iter().any(|(_, version)| version.is_some());
                 let options: &[&str] =
                     if versions { &["install", "--allow-downgrades"] } else { &["install"] };
-                (
-                    options,
-                    packages.iter().map(|(name, version)| versioned(name, version.as_deref())).collect(),
-                )
+                (options, packages.iter().map(versioned).collect())
             }
             Transaction::InstallFile(path) => (&["install", "--allow-downgrades"], vec![path.clone()]),
             Transaction::Remove(names) => (&["remove"], names.clone()),
             Transaction::Purge(names) => (&["purge"], names.clone()),
             Transaction::Update { security_only: true, updates } => {
-                let targets = updates.iter().map(|update| versioned(&update.name, Some(&update.new)));
+                let targets = updates.iter().map(|update| format!("{}={}", update.name, update.new));
                 (&["install"], targets.collect())
             }
             Transaction::Update { security_only: false, .. } => (&["upgrade", "--with-new-pkgs"], Vec::new()),
@@ -138,10 +135,6 @@ fn plain(names: &[String]) -> Result<(), PackageError> {
         Some(name) => Err(PackageError::Name { name: name.clone() }),
         None => Ok(()),
     }
-}
-
-fn versioned(name: &str, version: Option<&str>) -> String {
-    version.map_or_else(|| name.to_owned(), |version| format!("{name}={version}"))
 }
 
 fn mark(verb: &str, names: &[String]) -> Result<(), PackageError> {

@@ -109,3 +109,8 @@ pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(crate::command::Com
     let what = what.into();
     move |source| PackageError::Manager { what, source }
 }
+
+/// What apt, apk and zypper call a package of a version.
+pub(super) fn versioned((name, version): &(String, Option<String>)) -> String {
+    version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}={version}"))
+}

@@ -6,7 +6,7 @@ use engine_protocol::{Mode, Resource};
 
 use super::{
     Installed, PackageError,
-    manager::{Manager, Transaction, Update, Versioned, failed},
+    manager::{Manager, Transaction, Update, Versioned, failed, versioned},
     rpm,
 };
 use crate::{
@@ -78,10 +78,7 @@ impl Manager for Zypper {
     fn carry_out(&self, transaction: &Transaction, _: &Resource, _: &mut Context<'_>) -> Result<(), Error> {
         match transaction {
             Transaction::Install(packages) => {
-                let target = |(name, version): &(String, Option<String>)| {
-                    version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}={version}"))
-                };
-                change(&["install", "--oldpackage"], &packages.iter().map(target).collect::<Vec<_>>())?;
+                change(&["install", "--oldpackage"], &packages.iter().map(versioned).collect::<Vec<_>>())?;
             }
             Transaction::InstallFile(path) => {
                 change(&["install", "--oldpackage"], std::slice::from_ref(path))?;
