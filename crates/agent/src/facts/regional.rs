@@ -13,7 +13,8 @@ pub fn timezone(root: &Root) -> String {
     if named.is_empty() && !root.exists("etc/localtime") { "UTC".to_owned() } else { named }
 }
 
-fn zone_of(target: &str) -> &str {
+/// The zone that a link leads to; empty if it leads elsewhere.
+pub fn zone_of(target: &str) -> &str {
     target.split_once("/zoneinfo/").map_or("", |(_, zone)| zone)
 }
 

@@ -3,10 +3,15 @@
 
 use engine_protocol::{
     Action, Change,
-    resource::{Access, Content, DirectorySpec, FileSpec, Format, LinkSpec},
+    resource::{Access, Content, DirectorySpec, FileSpec, Format},
 };
 
-use super::{FileError, attributes::Owner, content::Step, directory, file, state, write};
+use super::{
+    FileError,
+    attributes::{Attributes, Owner},
+    content::Step,
+    directory, file, split, state, write,
+};
 use crate::{
     overlay::Prediction,
     provider::{Check, Context, Error},
@@ -17,6 +22,8 @@ use crate::{
 pub struct Managed {
     spec: FileSpec,
     action: Action,
+    /// Directories above it that are missing are made.
+    with_directory: bool,
 }
 
 /// What is different, and what the node would be like afterwards.
@@ -30,7 +37,15 @@ impl Managed {
         Self {
             spec: FileSpec { path: path.to_owned(), content, access, ..FileSpec::default() },
             action: Action::Create,
+            with_directory: false,
         }
+    }
+
+    /// The same; directories above it that are missing are made, as root's.
+    #[must_use]
+    pub fn with_directory(mut self) -> Self {
+        self.with_directory = true;
+        self
     }
 
     /// A file that shall have this content; owner and mode stay what they are, and are root's and 0644 of a new one.
@@ -55,7 +70,8 @@ impl Managed {
 
     /// A file that shall not be there.
     pub fn absent(path: &str) -> Self {
-        Self { spec: FileSpec { path: path.to_owned(), ..FileSpec::default() }, action: Action::Delete }
+        let spec = FileSpec { path: path.to_owned(), ..FileSpec::default() };
+        Self { spec, action: Action::Delete, with_directory: false }
     }
 
     /// What was at a path, so that it can be put back.
@@ -73,6 +89,18 @@ impl Managed {
 
     /// What is different; nothing if it is as it shall be.
     pub fn compare(&self, context: &mut Context<'_>) -> Result<Option<Parts>, Error> {
+        if self.with_directory
+            && let state::State::NoParent(missing) = look(context, &self.spec.path)?
+        {
+            let (changes, file) = self.compare_with_nothing(context)?;
+            let above = self.spec.path.match_indices('/').map(|(index, _)| &self.spec.path[..index]);
+            let mut predictions: Vec<Prediction> = above
+                .filter(|directory| directory.len() >= missing.len())
+                .map(|directory| Prediction::Path(directory.to_owned(), new_directory(context)))
+                .collect();
+            predictions.extend(file);
+            return Ok(Some((changes, predictions)));
+        }
         self.with_own_grants(context, |managed, context| {
             match file::check_spec(&managed.spec, managed.action, context)? {
                 Some(Check::Differs(difference)) => Ok(Some((difference.changes, difference.predictions))),
@@ -92,6 +120,9 @@ impl Managed {
 
     /// Makes it as it shall be.
     pub fn put(&self, context: &mut Context<'_>) -> Result<(), Error> {
+        if self.with_directory {
+            directory(context, split(&self.spec.path).0)?;
+        }
         self.with_own_grants(context, |managed, context| {
             if let Some(Check::Differs(difference)) =
                 file::check_spec(&managed.spec, managed.action, context)?
@@ -114,6 +145,12 @@ impl Managed {
     }
 }
 
+fn new_directory(context: &Context<'_>) -> state::State {
+    let attributes =
+        Attributes { owner: Owner::Id(0), group: Owner::Id(0), mode: context.default_mode(0o777) };
+    state::State::Directory { attributes, fresh: true }
+}
+
 /// Makes a directory of the system and its missing parents; leaves one that is there alone.
 pub fn directory(context: &mut Context<'_>, path: &str) -> Result<(), Error> {
     let grants = context.grants.take();
@@ -125,6 +162,15 @@ pub fn directory(context: &mut Context<'_>, path: &str) -> Result<(), Error> {
     };
     context.grants = grants;
     made
+}
+
+/// Makes a symbolic link of the system, in place of a link or file that is there.
+pub fn put_link(context: &mut Context<'_>, path: &str, to: &str) -> Result<(), Error> {
+    let grants = context.grants.take();
+    let parent = state::parent(context, path);
+    context.grants = grants;
+    let directory = parent?.map_err(|missing| FileError::NoParent { path: path.to_owned(), missing })?;
+    Ok(write::replace_link(&directory, path, to)?)
 }
 
 /// What is at a path of the system, as earlier resources would leave it.
@@ -142,14 +188,4 @@ pub fn read(context: &mut Context<'_>, path: &str) -> Result<Option<Vec<u8>>, Fi
         state::State::Absent | state::State::NoParent(_) => Ok(None),
         other => Err(state::wrong_kind(path, &other, "file")),
     }
-}
-
-/// Makes or replaces a symbolic link of the system.
-pub fn put_link(context: &mut Context<'_>, spec: &LinkSpec) -> Result<(), Error> {
-    let grants = context.grants.take();
-    let parent = state::parent(context, &spec.path);
-    context.grants = grants;
-    let directory = parent?.map_err(|missing| FileError::NoParent { path: spec.path.clone(), missing })?;
-    write::replace_link(&directory, &spec.path, &spec.to)?;
-    Ok(())
 }

@@ -1,107 +1,103 @@
-//! The provider of lines in `/etc/hosts`: one line an address, all others are kept byte by byte.
+//! The provider of lines in `/etc/hosts`.
+
+use std::net::IpAddr;
 
 use engine_protocol::{Action, Resource, resource::HostsEntrySpec};
 
+use super::{SystemError, hosts};
 use crate::{
     files::managed::{self, Managed},
     provider::{Check, Context, Error, property, unsupported},
 };
 
-/// Where they are.
-pub(super) const PATH: &str = "/etc/hosts";
+/// Programs of all kinds count on it.
+const LOCALHOST: &str = "localhost";
 
-/// Checks a line.
+/// Why a line could not be checked or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum HostsError {
+    /// No address.
+    #[error("`{address}` is no IP address")]
+    Address {
+        /// What was given.
+        address: String,
+    },
+    /// No name.
+    #[error("the address {address} shall have a line in {path}, but no name; set `hostname`", path = hosts::PATH)]
+    NoName {
+        /// The address.
+        address: IpAddr,
+    },
+    /// The name of the machine for itself would be gone.
+    #[error("the line of {address} has the name `{LOCALHOST}`, which must stay; add it to `aliases`")]
+    Localhost {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A name that the cookbook must not take away.
+    #[error(
+        "the line of {address} has the name `{name}`, which would go; the cookbook is not granted `hosts:{name}`"
+    )]
+    NotGranted {
+        /// The address.
+        address: IpAddr,
+        /// The name.
+        name: String,
+    },
+}
+
+/// Checks the line of an address.
 pub fn check<'r>(
     resource: &'r Resource,
     spec: &'r HostsEntrySpec,
     action: Action,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    let wanted = match action {
-        Action::Create => {
-            let names: Vec<&str> =
-                [spec.hostname.as_str()].into_iter().chain(spec.aliases.iter().map(String::as_str)).collect();
-            Some(names.join(" "))
+    let address: IpAddr = spec
+        .address
+        .parse()
+        .map_err(|_| hosts_error(HostsError::Address { address: spec.address.clone() }))?;
+    let wanted: Vec<&str> = match action {
+        Action::Create if spec.hostname.is_empty() => {
+            return Err(hosts_error(HostsError::NoName { address }));
         }
-        Action::Delete => None,
+        Action::Create => [&spec.hostname].into_iter().chain(&spec.aliases).map(String::as_str).collect(),
+        Action::Delete => Vec::new(),
         _ => return Err(unsupported(resource, action)),
     };
-    let text = managed::read(context, PATH)?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let now = names_of(&text, &spec.address);
-    if now == wanted {
+    let text = managed::read(context, hosts::PATH)?.unwrap_or_default();
+    let old = hosts::names(&text, address);
+    refuse_loss(address, old.as_deref().unwrap_or_default(), &wanted, context)?;
+    let new = match action {
+        Action::Create => hosts::set(&text, address, &wanted, None),
+        _ => hosts::remove(&text, address),
+    };
+    if new == text {
         return Ok(Check::UpToDate);
     }
-    let file = Managed::present(PATH, edit(&text, &spec.address, wanted.as_deref()), 0o644);
+    let file = Managed::edited(context, hosts::PATH, new)?;
     let Some((_, predictions)) = file.compare(context)? else { return Ok(Check::UpToDate) };
-    let changes = vec![property("names", now, wanted)];
-    Ok(Check::differs(changes, predictions, move |context| {
+    let wanted = (!wanted.is_empty()).then(|| wanted.join(" "));
+    let change = property("names", old.map(|old| old.join(" ")), wanted);
+    Ok(Check::differs(vec![change], predictions, move |context| {
         file.put(context)?;
         Ok(Vec::new())
     }))
 }
 
-/// Address and names of a line of hosts(5).
-fn fields(line: &str) -> Option<(&str, Vec<&str>)> {
-    let mut fields = line.split('#').next().unwrap_or_default().split_whitespace();
-    Some((fields.next()?, fields.collect()))
+fn hosts_error(error: HostsError) -> Error {
+    SystemError::from(error).into()
 }
 
-/// The names of an address; of its first line, if it has several.
-pub(super) fn names_of(text: &str, address: &str) -> Option<String> {
-    let names = text.lines().filter_map(fields).find(|(of, _)| *of == address).map(|(_, names)| names);
-    names.map(|names| names.join(" "))
-}
-
-/// The text with these names for an address, on its first line or at the end; without names, without its lines.
-pub(super) fn edit(text: &str, address: &str, names: Option<&str>) -> String {
-    let line = names.map(|names| format!("{address}\t{names}\n"));
-    let mut new = line.as_ref();
-    let mut edited = String::with_capacity(text.len() + 80);
-    for old in text.split_inclusive('\n') {
-        if fields(old).is_none_or(|(of, _)| of != address) {
-            edited.push_str(old);
-        } else if let Some(line) = new.take() {
-            edited.push_str(line);
+/// Refuses to take away names that are not the cookbook's to take away: an address alone says nothing of them.
+fn refuse_loss(address: IpAddr, old: &[String], wanted: &[&str], context: &Context<'_>) -> Result<(), Error> {
+    for name in old.iter().filter(|name| !wanted.contains(&name.as_str())) {
+        if name == LOCALHOST {
+            return Err(hosts_error(HostsError::Localhost { address }));
+        }
+        if context.grants.is_some_and(|grants| !grants.allows_host(name)) {
+            return Err(hosts_error(HostsError::NotGranted { address, name: name.clone() }));
         }
     }
-    if let Some(line) = new {
-        if !edited.is_empty() && !edited.ends_with('\n') {
-            edited.push('\n');
-        }
-        edited.push_str(line);
-    }
-    edited
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const HOSTS: &str =
-        "127.0.0.1\tlocalhost\n\n# databases\n10.0.0.5  db.example.org db # primary\n::1 localhost";
-
-    #[test]
-    fn a_line_is_changed_in_its_place_added_and_taken_out() {
-        assert_eq!(names_of(HOSTS, "10.0.0.5"), Some("db.example.org db".into()));
-        assert_eq!(
-            edit(HOSTS, "10.0.0.5", Some("db2")),
-            "127.0.0.1\tlocalhost\n\n# databases\n10.0.0.5\tdb2\n::1 localhost"
-        );
-        assert_eq!(edit(HOSTS, "10.0.0.6", Some("app")), format!("{HOSTS}\n10.0.0.6\tapp\n"));
-        assert_eq!(edit(HOSTS, "10.0.0.5", None), "127.0.0.1\tlocalhost\n\n# databases\n::1 localhost");
-    }
-
-    proptest! {
-        #[test]
-        fn an_edit_is_done_once(lines in proptest::collection::vec("[ -~]{0,30}", 0..6), names in "[a-z]{1,8}( [a-z]{1,8})?") {
-            let text = lines.join("\n");
-            let once = edit(&text, "10.0.0.9", Some(&names));
-            prop_assert_eq!(names_of(&once, "10.0.0.9"), Some(names.clone()));
-            prop_assert_eq!(edit(&once, "10.0.0.9", Some(&names)), once.clone());
-            prop_assert_eq!(names_of(&edit(&once, "10.0.0.9", None), "10.0.0.9"), None);
-        }
-    }
+    Ok(())
 }

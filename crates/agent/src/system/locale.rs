@@ -1,18 +1,74 @@
-//! The provider of the locale: `/etc/default/locale` and `/etc/locale.gen` on Debian, `/etc/locale.conf` elsewhere.
+//! The provider of the locale that services and logins begin with.
 
-use std::fmt::Write as _;
+use std::fs;
 
-use engine_protocol::{Action, Resource, resource::LocaleSpec};
+use engine_protocol::{Action, Mode, Resource, resource::LocaleSpec};
 
-use super::SystemError;
+use super::{SystemError, locale_text as text};
 use crate::{
-    command::Run,
-    files::managed::{self, Managed},
+    command::{self, CommandError, Run},
+    files::{
+        managed::{self, Managed},
+        state::State,
+    },
     overlay::Prediction,
-    provider::{Check, Context, Error, done, unsupported},
+    provider::{Check, Context, Error, done, property, unsupported},
 };
 
-const GENERATE: &str = "/etc/locale.gen";
+/// systemd's file.
+const FILE: &str = "/etc/locale.conf";
+
+/// Debian's file, which may be a link to the other.
+const DEBIAN_FILE: &str = "/etc/default/locale";
+
+/// What `locale-gen` generates.
+const GENERATED: &str = "/etc/locale.gen";
+
+/// What `locale-gen` can generate.
+const SUPPORTED: &str = "/usr/share/i18n/SUPPORTED";
+
+/// Why the locale could not be set.
+#[derive(Debug, thiserror::Error)]
+pub enum LocaleError {
+    /// Nobody knows which locales there are.
+    #[error("the locales of the node cannot be listed: {source}")]
+    Listing {
+        /// What happened.
+        source: CommandError,
+    },
+    /// It cannot be generated.
+    #[error("the locale `{name}` is not there, and what would make it is missing; {hint}")]
+    Missing {
+        /// The locale.
+        name: String,
+        /// What to install.
+        hint: String,
+    },
+    /// There is no such locale.
+    #[error("`{name}` is no locale: {SUPPORTED} does not have it")]
+    Unsupported {
+        /// The locale.
+        name: String,
+    },
+    /// Generating it failed.
+    #[error("the locale `{name}` cannot be generated: {output}")]
+    Generate {
+        /// The locale.
+        name: String,
+        /// What `locale-gen` says.
+        output: String,
+    },
+}
+
+/// Where a locale comes from.
+enum Origin {
+    /// It is there.
+    Present,
+    /// `locale-gen` makes it of this entry; `None` as long as its package is only planned.
+    Generated(Option<String>),
+    /// Nobody knows, because of this resource.
+    Unknown(String),
+}
 
 /// Checks the locale.
 pub fn check<'r>(
@@ -24,116 +80,139 @@ pub fn check<'r>(
     if action != Action::Update {
         return Err(unsupported(resource, action));
     }
-    let debian = context.node.facts.platform.family == "debian";
-    let path = if debian { "/etc/default/locale" } else { "/etc/locale.conf" };
-    let settings = Managed::present(path, text(spec), 0o644);
-    let (mut changes, mut predictions) = (Vec::new(), Vec::new());
-    let mut generate = None;
-    if debian && !is_there(&spec.lang)? {
-        let Some(list) = managed::read(context, GENERATE)? else {
-            return match context.opaque() {
-                Some(because) => Ok(Check::Unknown(because)),
-                None => Err(SystemError::NoLocale { name: spec.lang.clone() }.into()),
-            };
-        };
-        let list = with_locale(&String::from_utf8_lossy(&list), &spec.lang);
-        let file = Managed::present(GENERATE, list, 0o644);
-        changes.push(done("generated"));
-        if let Some((_, foreseen)) = file.compare(context)? {
-            predictions.extend(foreseen);
+    let mut wanted = vec![("LANG", spec.lang.as_str())];
+    wanted.extend(spec.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let (mut changes, mut predictions, mut generated) = (Vec::new(), Vec::new(), Vec::new());
+    let before = managed::read(context, GENERATED)?.unwrap_or_default();
+    let before = String::from_utf8_lossy(&before).into_owned();
+    let mut list = before.clone();
+    // LANGUAGE names languages of messages, which are no locales.
+    let mut locales: Vec<&str> =
+        wanted.iter().filter(|(name, _)| *name != "LANGUAGE").map(|(_, value)| *value).collect();
+    locales.sort_unstable();
+    locales.dedup_by_key(|name| text::normal(name));
+    for name in locales {
+        match origin(name, context)? {
+            Origin::Present => {}
+            Origin::Unknown(because) => return Ok(Check::Unknown(because)),
+            Origin::Generated(entry) => {
+                changes.push(done(&format!("generated {name}")));
+                predictions.push(Prediction::Value(key(name), Some(String::new())));
+                list = entry.map_or(list.clone(), |entry| text::enable(&list, &entry));
+                generated.push(name);
+            }
         }
-        predictions.push(Prediction::Anything);
-        generate = Some(file);
     }
-    if let Some((parts, foreseen)) = settings.compare(context)? {
-        changes.extend(parts);
-        predictions.extend(foreseen);
+    let path = file(context)?;
+    let old = managed::read(context, path)?.unwrap_or_default();
+    let old = String::from_utf8_lossy(&old).into_owned();
+    let new = text::set_variables(&old, &wanted);
+    let set = text::variables(&old);
+    for (name, value) in &wanted {
+        let present = set.iter().find(|(set, _)| set == name).map(|(_, value)| value.clone());
+        if present.as_deref() != Some(value) {
+            changes.push(property(name, present, Some((*value).to_owned())));
+        }
     }
+    let unwanted = set.iter().filter(|(name, _)| !wanted.iter().any(|(wanted, _)| wanted == name));
+    changes.extend(unwanted.map(|(name, value)| property(name, Some(value.clone()), None)));
     if changes.is_empty() {
         return Ok(Check::UpToDate);
     }
-    Ok(Check::differs(changes, predictions, move |context| {
-        if let Some(file) = &generate {
-            file.put(context)?;
-            let tool =
-                |source| SystemError::Tool { what: format!("`{}` cannot be generated", spec.lang), source };
-            Run::new(["locale-gen"]).succeed().map_err(tool)?;
+    let mut edited = |path: &str, old: &str, new: String, context: &mut Context<'_>| -> Result<_, Error> {
+        if old == new {
+            return Ok(None);
         }
-        settings.put(context)?;
+        let file = Managed::edited(context, path, new)?;
+        predictions.extend(file.compare(context)?.map(|(_, predictions)| predictions).unwrap_or_default());
+        Ok(Some(file))
+    };
+    let list = edited(GENERATED, &before, list, context)?;
+    let variables = edited(path, &old, new, context)?;
+    Ok(Check::differs(changes, predictions, move |context| {
+        list.map_or(Ok(()), |file| file.put(context))?;
+        generate(&generated)?;
+        // Last, so that nothing names a locale that is not there.
+        variables.map_or(Ok(()), |file| file.put(context))?;
         Ok(Vec::new())
     }))
 }
 
-fn text(spec: &LocaleSpec) -> String {
-    let mut text = format!("LANG={}\n", spec.lang);
-    for (name, value) in &spec.variables {
-        let _ = writeln!(text, "{name}={value}");
-    }
-    text
+fn locale_error(error: LocaleError) -> Error {
+    SystemError::from(error).into()
 }
 
-/// Whether the C library has the locale.
-fn is_there(lang: &str) -> Result<bool, SystemError> {
-    if matches!(normal(lang).as_str(), "c" | "posix" | "c.utf8") {
-        return Ok(true);
-    }
-    let tool = |source| SystemError::Tool { what: "the locales cannot be listed".to_owned(), source };
-    let output = Run::new(["locale", "-a"]).parsed().succeed().map_err(tool)?;
-    Ok(output.lines().any(|known| normal(known) == normal(lang)))
+fn key(name: &str) -> String {
+    format!("locale:{}", text::normal(name))
 }
 
-/// `de_DE.UTF-8` and `de_DE.utf8` are the same.
-fn normal(name: &str) -> String {
-    let (language, charset) = name.split_once('.').unwrap_or((name, ""));
-    let charset = charset.to_lowercase().replace('-', "");
-    if charset.is_empty() {
-        language.to_lowercase()
-    } else {
-        format!("{}.{charset}", language.to_lowercase())
+fn file(context: &mut Context<'_>) -> Result<&'static str, Error> {
+    if context.node.facts.platform.family != "debian" {
+        return Ok(FILE);
     }
+    Ok(match managed::look(context, DEBIAN_FILE)? {
+        State::Link(target) if target.ends_with("/locale.conf") => FILE,
+        _ => DEBIAN_FILE,
+    })
 }
 
-/// `/etc/locale.gen` with the locale among those that are generated.
-fn with_locale(list: &str, lang: &str) -> String {
-    let charset = lang.split_once('.').map_or("ISO-8859-1", |(_, charset)| charset);
-    let line = format!("{lang} {charset}");
-    let mut found = false;
-    let mut edited: String = list
-        .split_inclusive('\n')
-        .map(|old| {
-            let bare = old.trim().trim_start_matches('#').trim();
-            if bare == line && !found {
-                found = true;
-                return format!("{line}\n");
-            }
-            old.to_owned()
-        })
-        .collect();
-    if !found {
-        if !edited.is_empty() && !edited.ends_with('\n') {
-            edited.push('\n');
+fn listing() -> Result<String, Error> {
+    let run = Run::new(["locale", "-a"]).parsed();
+    run.succeed().map_err(|source| locale_error(LocaleError::Listing { source }))
+}
+
+fn origin(name: &str, context: &mut Context<'_>) -> Result<Origin, Error> {
+    if context.mode == Mode::Plan && context.overlay.value(&key(name)).is_some() {
+        return Ok(Origin::Present);
+    }
+    if text::lists(&listing()?, name) {
+        return Ok(Origin::Present);
+    }
+    let planned = |package: &str| {
+        context.mode == Mode::Plan && matches!(context.overlay.package(package), Some(Some(_)))
+    };
+    let language = name.split(['_', '.', '@']).next().unwrap_or_default();
+    let langpack = format!("glibc-langpack-{language}");
+    if [langpack.as_str(), "glibc-all-langpacks", "glibc-locale", "locales-all"].into_iter().any(planned) {
+        return Ok(Origin::Present);
+    }
+    if command::find("locale-gen").is_none() {
+        if planned("locales") {
+            return Ok(Origin::Generated(None));
         }
-        let _ = writeln!(edited, "{line}");
+        let hint = match context.node.facts.platform.family.as_str() {
+            "debian" => "install the package `locales` before".to_owned(),
+            "rhel" | "fedora" => format!("install the package `{langpack}` before"),
+            "suse" => "install the package `glibc-locale` before".to_owned(),
+            _ => "install what brings the locales of this distribution before".to_owned(),
+        };
+        return match context.opaque() {
+            Some(because) => Ok(Origin::Unknown(because)),
+            None => Err(locale_error(LocaleError::Missing { name: name.to_owned(), hint })),
+        };
     }
-    edited
+    let supported = fs::read_to_string(SUPPORTED).unwrap_or_default();
+    match (text::supported(&supported, name), context.opaque()) {
+        (Some(entry), _) => Ok(Origin::Generated(Some(entry))),
+        (None, Some(because)) => Ok(Origin::Unknown(because)),
+        (None, None) => Err(locale_error(LocaleError::Unsupported { name: name.to_owned() })),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_locale_is_taken_into_the_list_once() {
-        let list = "# This file lists locales\n# de_DE.UTF-8 UTF-8\n# en_US.UTF-8 UTF-8\n";
-        let once = with_locale(list, "de_DE.UTF-8");
-        assert_eq!(once, "# This file lists locales\nde_DE.UTF-8 UTF-8\n# en_US.UTF-8 UTF-8\n");
-        assert_eq!(with_locale(&once, "de_DE.UTF-8"), once);
-        assert_eq!(with_locale("", "fr_FR.UTF-8"), "fr_FR.UTF-8 UTF-8\n");
+/// Generates what `/etc/locale.gen` lists and is not there. The program's status says little, so that is looked at.
+fn generate(names: &[&str]) -> Result<(), Error> {
+    if names.is_empty() {
+        return Ok(());
     }
-
-    #[test]
-    fn names_of_locales_are_compared_as_the_c_library_does() {
-        assert_eq!(normal("de_DE.UTF-8"), normal("de_DE.utf8"));
-        assert_ne!(normal("de_DE.UTF-8"), normal("de_DE"));
+    let output = Run::new(["locale-gen", "--keep-existing"])
+        .succeed()
+        .map_err(|source| SystemError::Tool { what: "locales cannot be generated".to_owned(), source })?;
+    let listing = listing()?;
+    match names.iter().find(|name| !text::lists(&listing, name)) {
+        Some(name) => Err(locale_error(LocaleError::Generate {
+            name: (*name).to_owned(),
+            output: output.trim().to_owned(),
+        })),
+        None => Ok(()),
     }
 }

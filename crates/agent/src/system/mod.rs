@@ -3,12 +3,16 @@
 use crate::{command::CommandError, files::FileError};
 
 pub mod hostname;
+mod hosts;
 pub mod hosts_entry;
 pub mod kernel_module;
 pub mod limits;
 pub mod locale;
+mod locale_text;
+mod modules;
 pub mod reboot;
 pub mod sysctl;
+mod sysctl_text;
 pub mod timezone;
 
 /// Why a setting of the system could not be checked or applied.
@@ -17,46 +21,6 @@ pub enum SystemError {
     /// A file of the system.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There is no such kernel parameter.
-    #[error("the kernel has no parameter `{key}`; if a module brings it, load that before")]
-    NoParameter {
-        /// Its name.
-        key: String,
-    },
-    /// The kernel does not take the value.
-    #[error("the kernel parameter `{key}` cannot be read or set: {source}")]
-    Parameter {
-        /// Its name.
-        key: String,
-        /// What the kernel says.
-        source: std::io::Error,
-    },
-    /// Something cannot be read.
-    #[error("{path} cannot be read: {source}")]
-    Read {
-        /// What.
-        path: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// There is no such time zone.
-    #[error("there is no time zone `{name}` below /usr/share/zoneinfo; is the package `tzdata` installed?")]
-    NoZone {
-        /// Its name.
-        name: String,
-    },
-    /// The locale is not there and cannot be generated.
-    #[error("the locale `{name}` is not there and cannot be generated; declare the package `locales` before")]
-    NoLocale {
-        /// Its name.
-        name: String,
-    },
-    /// The kernel does not take the host's name.
-    #[error("the host's name cannot be set: {source}")]
-    Hostname {
-        /// What the kernel says.
-        source: std::io::Error,
-    },
     /// A request to reboot cannot be kept.
     #[error("the request to reboot cannot be written to {path}: {source}", path = path.display())]
     Reboot {
@@ -65,6 +29,27 @@ pub enum SystemError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The host's name.
+    #[error(transparent)]
+    Hostname(#[from] hostname::HostnameError),
+    /// A line of `/etc/hosts`.
+    #[error(transparent)]
+    Hosts(#[from] hosts_entry::HostsError),
+    /// Limits of sessions.
+    #[error(transparent)]
+    Limits(#[from] limits::LimitsError),
+    /// The locale.
+    #[error(transparent)]
+    Locale(#[from] locale::LocaleError),
+    /// A kernel module.
+    #[error(transparent)]
+    Module(#[from] kernel_module::ModuleError),
+    /// A kernel parameter.
+    #[error(transparent)]
+    Sysctl(#[from] sysctl::SysctlError),
+    /// The time zone.
+    #[error(transparent)]
+    Timezone(#[from] timezone::TimezoneError),
     /// A program that the provider needs.
     #[error("{what}: {source}")]
     Tool {

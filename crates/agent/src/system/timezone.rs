@@ -1,25 +1,48 @@
-//! The provider of the time zone: the link `/etc/localtime`, and `/etc/timezone` where Debian has it.
+//! The provider of the time zone: the link `/etc/localtime`, and `/etc/timezone` where the distribution has that as well.
 
-use std::path::Path;
-
-use engine_protocol::{
-    Action, Resource,
-    resource::{LinkSpec, TimezoneSpec},
-};
+use engine_protocol::{Action, Mode, Resource, resource::TimezoneSpec};
 
 use super::SystemError;
 use crate::{
+    facts::regional::zone_of,
     files::{
         managed::{self, Managed},
-        state::State,
+        state::{State, wrong_kind},
     },
     overlay::Prediction,
     provider::{Check, Context, Error, property, unsupported},
 };
 
-const LOCALTIME: &str = "/etc/localtime";
-const TIMEZONE: &str = "/etc/timezone";
+/// The C library reads the rules here.
+const LINK: &str = "/etc/localtime";
+
+/// Debian keeps the name here as well, and so do others who came from it.
+const NAME: &str = "/etc/timezone";
+
+/// Where the rules of all zones are.
 const ZONES: &str = "/usr/share/zoneinfo";
+
+/// The package with the rules, of the same name in nearly all distributions.
+const PACKAGE: &str = "tzdata";
+
+/// Why the time zone could not be set.
+#[derive(Debug, thiserror::Error)]
+pub enum TimezoneError {
+    /// There are no rules at all.
+    #[error(
+        "the time zone `{name}` cannot be set because {ZONES} is missing; install the package `{PACKAGE}` before"
+    )]
+    NoZones {
+        /// The zone.
+        name: String,
+    },
+    /// There is no such zone.
+    #[error("`{name}` is no time zone: there is no file of this name in {ZONES}")]
+    NoZone {
+        /// The zone.
+        name: String,
+    },
+}
 
 /// Checks the time zone.
 pub fn check<'r>(
@@ -31,43 +54,62 @@ pub fn check<'r>(
     if action != Action::Set {
         return Err(unsupported(resource, action));
     }
-    let zone = format!("{ZONES}/{}", spec.name);
-    if !Path::new(&zone).is_file() {
-        return match context.opaque() {
-            Some(because) => Ok(Check::Unknown(because)),
-            None => Err(SystemError::NoZone { name: spec.name.clone() }.into()),
-        };
+    let name = spec.name.as_str();
+    if let Some(because) = refuse(name, context)? {
+        return Ok(Check::Unknown(because));
     }
-    let now = zone_of(managed::look(context, LOCALTIME)?);
-    let text =
-        managed::read(context, TIMEZONE)?.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
-    let relink = now.as_deref() != Some(&spec.name);
-    let rewrite = text.as_ref().is_some_and(|text| *text != spec.name);
-    if !relink && !rewrite {
+    let present = managed::look(context, LINK)?;
+    let (zone, relative) = match &present {
+        State::Link(target) => (Some(zone_of(target)), target.starts_with('.')),
+        State::File { .. } | State::Absent => (None, false),
+        other => return Err(wrong_kind(LINK, other, "symbolic link").into()),
+    };
+    let (mut changes, mut predictions) = (Vec::new(), Vec::new());
+    let link = (zone != Some(name)).then(|| format!("{}{ZONES}/{name}", if relative { ".." } else { "" }));
+    if let Some(target) = &link {
+        changes.push(property("zone", zone.map(ToOwned::to_owned), Some(name.to_owned())));
+        predictions.push(Prediction::Path(LINK.to_owned(), State::Link(target.clone())));
+    }
+    let text = managed::read(context, NAME)?;
+    let mut file = None;
+    if text.is_some() || context.node.facts.platform.family == "debian" {
+        let old = text.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+        if old.as_deref() != Some(name) {
+            changes.push(property(NAME, old, Some(name.to_owned())));
+            let new = Managed::edited(context, NAME, format!("{name}\n"))?;
+            predictions.extend(new.compare(context)?.map(|(_, predictions)| predictions).unwrap_or_default());
+            file = Some(new);
+        }
+    }
+    if changes.is_empty() {
         return Ok(Check::UpToDate);
     }
-    let old = if relink { now } else { text };
-    let mut predictions = vec![Prediction::Path(LOCALTIME.to_owned(), State::Link(zone.clone()))];
-    let file = Managed::present(TIMEZONE, format!("{}\n", spec.name), 0o644);
-    if rewrite && let Some((_, foreseen)) = file.compare(context)? {
-        predictions.extend(foreseen);
-    }
-    let changes = vec![property("time zone", old, Some(spec.name.clone()))];
     Ok(Check::differs(changes, predictions, move |context| {
-        if relink {
-            managed::put_link(context, &LinkSpec { path: LOCALTIME.to_owned(), to: zone })?;
-        }
-        if rewrite {
+        if let Some(file) = &file {
             file.put(context)?;
+        }
+        if let Some(target) = &link {
+            managed::put_link(context, LINK, target)?;
         }
         Ok(Vec::new())
     }))
 }
 
-/// The name of the zone that the link points to.
-fn zone_of(state: State) -> Option<String> {
-    match state {
-        State::Link(to) => Some(to.rsplit_once("zoneinfo/").map_or(to.clone(), |(_, name)| name.to_owned())),
-        _ => None,
+/// Refuses a zone that does not exist. What an earlier resource may bring is not known, but for the package of the rules.
+fn refuse(name: &str, context: &mut Context<'_>) -> Result<Option<String>, Error> {
+    if context.mode == Mode::Plan && matches!(context.overlay.package(PACKAGE), Some(Some(_))) {
+        return Ok(None);
+    }
+    let error = match managed::look(context, &format!("{ZONES}/{name}"))? {
+        // Zones of old names are links to those of today.
+        State::File { .. } | State::Link(_) => return Ok(None),
+        State::NoParent(missing) if missing.len() <= ZONES.len() => {
+            TimezoneError::NoZones { name: name.to_owned() }
+        }
+        _ => TimezoneError::NoZone { name: name.to_owned() },
+    };
+    match context.opaque() {
+        Some(because) => Ok(Some(because)),
+        None => Err(SystemError::from(error).into()),
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 pub(super) static HOSTNAME: TypeDefinition = TypeDefinition {
     name: "hostname",
     capability: "system",
-    documentation: "The host's name, now and at boot, with its line in `/etc/hosts`. Granted as `hostname`.",
+    documentation: "The host's name, now and at boot, on Debian and what comes from it with a line in `/etc/hosts`: that of 127.0.1.1, unless another one has the name. Granted as `hostname`.",
     identity: Some(property("name", ValueType::Text, "The name, with or without domain.")),
     actions: &[Action::Set],
     properties: &[],
@@ -18,11 +18,15 @@ pub(super) static HOSTNAME: TypeDefinition = TypeDefinition {
 pub(super) static HOSTS_ENTRY: TypeDefinition = TypeDefinition {
     name: "hosts_entry",
     capability: "system",
-    documentation: "A line in `/etc/hosts`. Granted as `hosts:NAME` for each of its names.",
+    documentation: "The line of an address in `/etc/hosts`: it has these names and no others. Granted as `hosts:NAME` for each of its names, and for each that would go; `localhost` never goes.",
     identity: Some(property("address", ValueType::Text, "The address.")),
     actions: &[Action::Create, Action::Delete],
     properties: &[
-        property("hostname", ValueType::Text, "The name. Needed for `create`."),
+        property(
+            "hostname",
+            ValueType::Text,
+            "The name. Needed for `create`; `delete` takes out the address with all its names.",
+        ),
         property("aliases", ValueType::TextList, "Further names."),
     ],
     example: "ctx.hosts_entry(\"10.0.0.5\").hostname(\"db.example.org\").aliases([\"db\"]).declare()?;",
@@ -43,7 +47,7 @@ pub(super) static TIMEZONE: TypeDefinition = TypeDefinition {
 pub(super) static LOCALE: TypeDefinition = TypeDefinition {
     name: "locale",
     capability: "system",
-    documentation: "The locale of the system, which is generated where the distribution does that. Granted as `locale`.",
+    documentation: "The locale that services and logins begin with; it is generated where the distribution does that. Variables of locales that are not asked for are taken out of the file. Granted as `locale`.",
     identity: Some(property("lang", ValueType::Text, "`LANG`, such as `en_US.UTF-8`.")),
     actions: &[Action::Update],
     properties: &[property("variables", ValueType::TextMap, "Further variables, such as `LC_TIME`.")],
@@ -54,8 +58,12 @@ pub(super) static LOCALE: TypeDefinition = TypeDefinition {
 pub(super) static SYSCTL: TypeDefinition = TypeDefinition {
     name: "sysctl",
     capability: "system",
-    documentation: "A kernel parameter, now and at boot, in a file of its own in `/etc/sysctl.d`. Granted as `sysctl:KEY`.",
-    identity: Some(property("key", ValueType::Text, "Its name with dots.")),
+    documentation: "A kernel parameter, now and at boot, in a file of its own in `/etc/sysctl.d`. `remove` takes away that file; the value stays until the node is rebooted. Granted as `sysctl:KEY`.",
+    identity: Some(property(
+        "key",
+        ValueType::Text,
+        "Its name with dots; a dot in the name of an interface is written as `/`, as in sysctl.d(5).",
+    )),
     actions: &[Action::Apply, Action::Remove],
     properties: &[property("value", ValueType::Text, "Its value. Needed for `apply`.")],
     example: "ctx.sysctl(\"net.ipv4.ip_forward\").value(\"1\").declare()?;",
@@ -65,10 +73,14 @@ pub(super) static SYSCTL: TypeDefinition = TypeDefinition {
 pub(super) static KERNEL_MODULE: TypeDefinition = TypeDefinition {
     name: "kernel_module",
     capability: "system",
-    documentation: "A kernel module. `install` loads it now and at boot. Granted as `kernel_module:NAME`.",
+    documentation: "A kernel module. `install` loads it now and at boot, with its options; `uninstall` takes that back; `blacklist` unloads it and keeps devices from bringing it. One that is built into the kernel counts as loaded. The initramfs is left as it is. Granted as `kernel_module:NAME`.",
     identity: Some(property("name", ValueType::Text, "Its name.")),
     actions: &[Action::Install, Action::Uninstall, Action::Load, Action::Unload, Action::Blacklist],
-    properties: &[property("options", ValueType::TextList, "Options, such as `numdummies=2`.")],
+    properties: &[property(
+        "options",
+        ValueType::TextList,
+        "Options, such as `numdummies=2`. A module that is loaded keeps those that it has.",
+    )],
     example: "ctx.kernel_module(\"br_netfilter\").declare()?;",
     support: PARTS,
 };

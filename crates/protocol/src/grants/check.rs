@@ -82,6 +82,11 @@ impl Grants {
             Spec::AuthorizedKeys(keys) => name("users", &self.users, &keys.user),
             Spec::Sudoers(sudoers) => name("sudoers", &self.sudoers, &sudoers.name),
             Spec::Hostname(_) => self.check_system("hostname", ""),
+            // Which names are taken away with an address, the agent knows.
+            Spec::HostsEntry(entry) if entry.hostname.is_empty() => {
+                let of_hosts = |grant: &String| grant.starts_with("hosts:") || glob(grant, "hosts:\u{1}");
+                if self.system.iter().any(of_hosts) { Ok(()) } else { Err(("system", "hosts:*".to_owned())) }
+            }
             Spec::HostsEntry(entry) => {
                 self.check_system("hosts", &entry.hostname)?;
                 entry.aliases.iter().try_for_each(|alias| self.check_system("hosts", alias))
@@ -220,6 +225,11 @@ impl Grants {
     fn check_system(&self, what: &str, argument: &str) -> Result<(), Refused> {
         let wanted = if argument.is_empty() { what.to_owned() } else { format!("{what}:{argument}") };
         name("system", &self.system, &wanted)
+    }
+
+    /// Whether a name may be given to an address in `/etc/hosts`, or taken from it.
+    pub fn allows_host(&self, name: &str) -> bool {
+        self.check_system("hosts", name).is_ok()
     }
 
     fn check_storage(&self, place: &str) -> Result<(), Refused> {

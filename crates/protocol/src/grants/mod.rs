@@ -170,6 +170,29 @@ mod tests {
     }
 
     #[test]
+    fn names_of_hosts_are_granted_one_by_one() {
+        use crate::resource::HostsEntrySpec;
+        let grants = Grants { system: vec!["hosts:*.example.org".into()], ..Grants::default() };
+        let entry = |hostname: &str, aliases: &[&str]| {
+            Spec::HostsEntry(HostsEntrySpec {
+                address: "10.0.0.5".into(),
+                hostname: hostname.into(),
+                aliases: aliases.iter().map(ToString::to_string).collect(),
+            })
+        };
+        assert_eq!(grants.check_spec(&entry("a.example.org", &[])), Ok(()));
+        assert_eq!(
+            grants.check_spec(&entry("a.example.org", &["localhost"])),
+            Err(("system", "hosts:localhost".into()))
+        );
+        // Which names go with an address, only the node knows.
+        assert_eq!(grants.check_spec(&entry("", &[])), Ok(()));
+        assert!(grants.allows_host("b.example.org") && !grants.allows_host("localhost"));
+        let others = Grants { system: vec!["hostname".into(), "sysctl:*".into()], ..Grants::default() };
+        assert!(others.check_spec(&entry("", &[])).is_err());
+    }
+
+    #[test]
     fn a_user_gets_into_granted_groups_only_and_never_becomes_root() {
         use crate::resource::UserSpec;
         let grants =

@@ -3,7 +3,8 @@
 use crate::builder::*;
 
 resources! {
-    /// The host's name, now and at boot, with its line in `/etc/hosts`. Granted as `hostname`.
+    /// The host's name, now and at boot, on Debian and what comes from it with a line in `/etc/hosts`: that
+    /// of 127.0.1.1, unless another one has the name. Granted as `hostname`.
     ///
     /// Actions: [`Set`](Action::Set) (the default).
     ///
@@ -15,7 +16,8 @@ resources! {
     /// ```
     Hostname = system::hostname(name: Text) {}
 
-    /// A line in `/etc/hosts`. Granted as `hosts:NAME` for each of its names.
+    /// The line of an address in `/etc/hosts`: it has these names and no others. Granted as `hosts:NAME` for
+    /// each of its names, and for each that would go; `localhost` never goes.
     ///
     /// Actions: [`Create`](Action::Create) (the default), [`Delete`](Action::Delete).
     ///
@@ -26,7 +28,7 @@ resources! {
     /// # Ok(()) }
     /// ```
     HostsEntry = system::hosts_entry(address: Text) {
-        /// The name. Needed for `create`.
+        /// The name. Needed for `create`; `delete` takes out the address with all its names.
         hostname: Text,
         /// Further names.
         aliases: TextList,
@@ -44,7 +46,8 @@ resources! {
     /// ```
     Timezone = system::timezone(name: Text) {}
 
-    /// The locale of the system, which is generated where the distribution does that. Granted as `locale`.
+    /// The locale that services and logins begin with; it is generated where the distribution does that.
+    /// Variables of locales that are not asked for are taken out of the file. Granted as `locale`.
     ///
     /// Actions: [`Update`](Action::Update) (the default).
     ///
@@ -59,7 +62,8 @@ resources! {
         variables: TextMap,
     }
 
-    /// A kernel parameter, now and at boot, in a file of its own in `/etc/sysctl.d`. Granted as `sysctl:KEY`.
+    /// A kernel parameter, now and at boot, in a file of its own in `/etc/sysctl.d`. `remove` takes away that
+    /// file; the value stays until the node is rebooted. Granted as `sysctl:KEY`.
     ///
     /// Actions: [`Apply`](Action::Apply) (the default), [`Remove`](Action::Remove).
     ///
@@ -74,7 +78,9 @@ resources! {
         value: Text,
     }
 
-    /// A kernel module. `install` loads it now and at boot. Granted as `kernel_module:NAME`.
+    /// A kernel module. `install` loads it now and at boot, with its options; `uninstall` takes that back;
+    /// `blacklist` unloads it and keeps devices from bringing it. One that is built into the kernel counts as
+    /// loaded. The initramfs is left as it is. Granted as `kernel_module:NAME`.
     ///
     /// Actions: [`Install`](Action::Install) (the default), [`Uninstall`](Action::Uninstall),
     /// [`Load`](Action::Load), [`Unload`](Action::Unload), [`Blacklist`](Action::Blacklist).
@@ -86,7 +92,7 @@ resources! {
     /// # Ok(()) }
     /// ```
     KernelModule = system::kernel_module(name: Text) {
-        /// Options, such as `numdummies=2`.
+        /// Options, such as `numdummies=2`. A module that is loaded keeps those that it has.
         options: TextList,
     }
 
