@@ -28,6 +28,10 @@ pub struct Node {
     pub directories: HashMap<(String, String), Rc<OwnedFd>>,
     /// Why a reboot was requested, if one was since the node booted.
     pub reboot: Option<String>,
+    /// Whether that was in an earlier run.
+    pub reboot_recalled: bool,
+    /// Whether an event of this run declares a reboot: only then a request is carried out.
+    pub reboot_declared: bool,
     /// Installed packages, once read.
     pub packages: Option<Installed>,
     /// States of services, once read.
@@ -43,6 +47,8 @@ impl Node {
             accounts: None,
             directories: HashMap::new(),
             reboot: None,
+            reboot_recalled: false,
+            reboot_declared: false,
             packages: None,
             services: Seen::default(),
         }

@@ -153,7 +153,7 @@ impl Context<'_> {
 
     /// In plan mode, the resource whose unforeseeable change may matter here.
     pub fn opaque(&self) -> Option<String> {
-        self.overlay.opaque().map(ToOwned::to_owned)
+        self.overlay.opaque().filter(|_| self.mode == Mode::Plan).map(ToOwned::to_owned)
     }
 }
 

@@ -75,8 +75,16 @@ pub fn serve(
     let messages = listen(input, Arc::clone(&signals));
     let mut node = Node::new(settings, facts);
     reboot::recall(&mut node);
-    let mut session =
-        Session { node, frames, signals, event: None, overlay: Overlay::default(), lock: None, number: 0 };
+    let mut session = Session {
+        node,
+        frames,
+        signals,
+        event: None,
+        overlay: Overlay::default(),
+        lock: None,
+        keeps_lock: false,
+        number: 0,
+    };
     loop {
         let message = match messages.recv_timeout(Duration::from_secs(1)) {
             Ok(message) => message,
@@ -170,6 +178,8 @@ struct Session<W> {
     /// What the events before predicted, between events.
     overlay: Overlay,
     lock: Option<Lock>,
+    /// Whether the lock is kept beyond the event.
+    keeps_lock: bool,
     /// The event's number, counted from 1.
     number: u64,
 }
@@ -183,22 +193,35 @@ impl<W: Write> Session<W> {
         match message {
             ToAgent::Begin { run, event, mode } => {
                 self.number += 1;
-                self.lock = None;
+                self.unlock();
                 self.node.forget();
-                let overlay =
+                let before =
                     self.event.take().map_or_else(|| std::mem::take(&mut self.overlay), Event::into_overlay);
+                // What is predicted is no truth to apply by.
+                let overlay = if mode == Mode::Plan { before } else { Overlay::default() };
                 self.event = Some(Event::new(&self.node.settings.state_dir, &run, &event, mode, overlay));
             }
             ToAgent::Apply(collection) => self.apply(collection)?,
             ToAgent::Finish => {
                 let end = self.converge(|converge| converge.finish())?;
-                self.lock = None;
+                self.unlock();
+                let hidden = self.event.as_mut().map(Event::take_hidden).unwrap_or_default();
+                let reboot = reboot::due(&self.node);
                 self.overlay = self.event.take().map(Event::into_overlay).unwrap_or_default();
-                let reboot = reboot::requested(&self.node);
-                self.frames.send(&FromAgent::Finished { end, reboot });
+                self.frames.send(&FromAgent::Finished { end, reboot, hidden });
             }
+            ToAgent::Lock => {
+                let held = match self.take_lock(ResourceId(0)) {
+                    Ok(()) => true,
+                    Err(LockError::Stopped { .. }) => false,
+                    Err(error) => return Err(error.to_string()),
+                };
+                self.keeps_lock = held;
+                self.frames.send(&FromAgent::Locked { held });
+            }
+            ToAgent::Release => (self.keeps_lock, self.lock) = (false, None),
             ToAgent::Reboot => {
-                reboot::requested(&self.node).ok_or("a reboot came that nothing asked for")?;
+                reboot::due(&self.node).ok_or("a reboot came that nothing asked for")?;
                 self.frames.send(&FromAgent::Rebooting);
                 self.frames.flush();
                 reboot::carry_out(&mut self.node).map_err(|error| error.to_string())?;
@@ -207,6 +230,12 @@ impl<W: Write> Session<W> {
             ToAgent::Stop | ToAgent::Ping => {}
         }
         Ok(())
+    }
+
+    fn unlock(&mut self) {
+        if !self.keeps_lock {
+            self.lock = None;
+        }
     }
 
     fn apply(&mut self, collection: Collection) -> Result<(), String> {

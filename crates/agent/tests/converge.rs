@@ -149,3 +149,50 @@ fn notifications_in_a_circle_fail() {
     let ran = converge(Mode::Apply, collection(vec![circle], root.path()), state.path());
     assert_eq!(ran.applied, End::Failed { resource: ResourceId(0) });
 }
+
+#[test]
+fn what_a_try_did_before_it_failed_is_a_change_and_is_told() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| root.path().join(name).display().to_string();
+    let mut fails_once = execute(&["sh", "-c", &format!("touch {}; exit 1", path("made"))]);
+    fails_once.common.retries = 1;
+    fails_once.common.retry_delay_seconds = 0;
+    let Spec::Execute(spec) = &mut fails_once.spec else { unreachable!() };
+    spec.process.creates = Some(path("made"));
+    let resources = vec![
+        with_action(execute(&["touch", &path("told")]), Action::Nothing),
+        notifying(fails_once, Action::Run, 0, Timing::Delayed),
+    ];
+    let ran = converge(Mode::Apply, collection(resources, root.path()), state.path());
+    assert_eq!(ran.statuses(), [(1, "changed"), (0, "changed")]);
+    assert!(root.path().join("told").exists());
+}
+
+#[test]
+fn whom_an_unknown_resource_would_tell_is_unknown_as_well() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| root.path().join(name).display().to_string();
+    let mut guarded = file(&path("guarded"), b"x");
+    guarded.common.only_if.push(Guard::PathExists { path: path("brought") });
+    for timing in [Timing::Immediately, Timing::Delayed] {
+        let resources = vec![
+            with_action(execute(&["touch", &path("told")]), Action::Nothing),
+            execute(&["touch", &path("brought")]),
+            notifying(guarded.clone(), Action::Run, 0, timing),
+        ];
+        let ran = converge(Mode::Plan, collection(resources, root.path()), state.path());
+        assert_eq!(ran.statuses(), [(1, "changed"), (2, "unknown"), (0, "unknown")]);
+        assert_eq!(ran.outcomes[2].notified_by, Some(ResourceId(2)));
+        let Status::Unknown { because } = &ran.outcomes[2].status else { unreachable!() };
+        assert!(because.starts_with("file["), "{because}");
+    }
+    // Whom another tells for certain acts for certain.
+    let resources = vec![
+        with_action(execute(&["touch", &path("told")]), Action::Nothing),
+        execute(&["touch", &path("brought")]),
+        notifying(guarded, Action::Run, 0, Timing::Delayed),
+        notifying(file(&path("sure"), b"x"), Action::Run, 0, Timing::Delayed),
+    ];
+    let ran = converge(Mode::Plan, collection(resources, root.path()), state.path());
+    assert_eq!(ran.statuses(), [(1, "changed"), (2, "unknown"), (3, "changed"), (0, "changed")]);
+}

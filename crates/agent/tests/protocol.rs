@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::*;
-use engine_protocol::{Collection, FromAgent, Mode, Status, ToAgent, frame, message::End};
+use engine_protocol::{Collection, FromAgent, Mode, Status, ToAgent, frame, message::End, resource::Guard};
 
 struct Agent {
     child: Child,
@@ -172,4 +172,76 @@ fn two_hundred_warm_files_cost_little_and_write_nothing() {
         println!("200 warm files: {spent:?} of processor time");
     }
     assert!(spent < Duration::from_millis(100), "{spent:?}");
+}
+
+#[test]
+fn nothing_is_applied_by_what_a_plan_before_predicted() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| root.path().join(name).display().to_string();
+    let mut guarded = file(&path("guarded"), b"x");
+    guarded.common.not_if.push(Guard::PackageInstalled { name: "no-package-of-this-name".into() });
+    let resources = vec![execute(&["touch", &path("made")]), guarded];
+    let mut agent = Agent::start(state.path());
+    agent.begin(Mode::Plan, collection(resources.clone(), root.path()));
+    let (statuses, _) = agent.applied();
+    assert!(matches!(statuses[1], Status::Unknown { .. }), "{statuses:?}");
+    agent.send(&ToAgent::Finish);
+    assert!(matches!(agent.receive(), Some(FromAgent::Finished { .. })));
+    agent.begin(Mode::Apply, collection(resources, root.path()));
+    assert_eq!(agent.applied(), (vec![Status::Changed, Status::Changed], End::Complete));
+    assert!(root.path().join("guarded").exists());
+}
+
+#[test]
+fn a_lock_that_is_asked_for_is_held_through_a_plan_and_what_follows() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let resources = vec![file(&root.path().join("a").display().to_string(), b"a")];
+    let finish = |agent: &mut Agent| {
+        agent.send(&ToAgent::Finish);
+        assert!(matches!(agent.receive(), Some(FromAgent::Finished { .. })));
+    };
+    let is_held = || {
+        let mut other = Agent::start(state.path());
+        other.begin(Mode::Apply, collection(resources.clone(), root.path()));
+        match other.receive() {
+            Some(FromAgent::Waiting { .. }) => true,
+            Some(_) => false,
+            None => panic!("it is gone"),
+        }
+    };
+    let mut agent = Agent::start(state.path());
+    agent.send(&ToAgent::Lock);
+    assert_eq!(agent.receive(), Some(FromAgent::Locked { held: true }));
+    for mode in [Mode::Plan, Mode::Apply] {
+        agent.begin(mode, collection(resources.clone(), root.path()));
+        assert_eq!(agent.applied().0, [Status::Changed]);
+        assert!(is_held());
+        finish(&mut agent);
+        assert!(is_held());
+    }
+    agent.send(&ToAgent::Release);
+    agent.begin(Mode::Plan, collection(resources.clone(), root.path()));
+    agent.applied();
+    assert!(!is_held());
+}
+
+#[test]
+fn a_plan_tells_hidden_changes_apart() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = root.path().join("a");
+    let mut secret = file(&path.display().to_string(), b"secret");
+    secret.common.sensitive = true;
+    let hidden = || {
+        let mut agent = Agent::start(state.path());
+        agent.begin(Mode::Plan, collection(vec![secret.clone()], root.path()));
+        agent.applied();
+        agent.send(&ToAgent::Finish);
+        let Some(FromAgent::Finished { hidden, .. }) = agent.receive() else { panic!("it has not finished") };
+        assert_eq!(hidden.len(), 1);
+        hidden
+    };
+    let absent = hidden();
+    assert_eq!(hidden(), absent);
+    fs::write(path, "another").unwrap();
+    assert_ne!(hidden(), absent);
 }

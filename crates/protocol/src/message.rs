@@ -41,6 +41,11 @@ pub enum ToAgent {
         /// Whether the node may be changed.
         mode: Mode,
     },
+    /// Take the node's lock now, and keep it until [`ToAgent::Release`] or the end of the session: what a plan sees
+    /// between the two stays so. Answered by [`FromAgent::Locked`].
+    Lock,
+    /// Let others change the node.
+    Release,
     /// Check and apply a batch, in order. Ids go on where the batch before it ended.
     Apply(Collection),
     /// No more batches in this event: run the delayed notifications.
@@ -90,6 +95,14 @@ pub enum FromAgent {
         end: End,
         /// Why the node is to be rebooted at the end of the run, if a resource asked for it.
         reboot: Option<String>,
+        /// In a plan: the sensitive resources that would change, in order, each with a digest of the changes that are
+        /// not shown.
+        hidden: Vec<(ResourceId, u64)>,
+    },
+    /// The lock was taken; or it was not, because the controller said stop.
+    Locked {
+        /// Whether it is held.
+        held: bool,
     },
     /// The node goes down now. Nothing follows but the end of the connection, or [`FromAgent::Fatal`].
     Rebooting,

@@ -26,6 +26,8 @@ pub(super) struct Delayed {
     pub action: Action,
     /// Who notified; nobody who is declared in this event, if it is owed since an earlier run.
     pub by: Option<ResourceId>,
+    /// In a plan: whoever notifies may not change at all.
+    pub maybe: bool,
 }
 
 /// One event: its resources so far and what is still to be done at its end.
@@ -45,6 +47,8 @@ pub struct Event {
     pub(super) changed: bool,
     /// Something was done for the resource in hand, so it is brought to its end.
     pub(super) begun: bool,
+    /// In a plan: the sensitive resources that would change, with a digest of what is not shown.
+    pub(super) hidden: Vec<(ResourceId, u64)>,
     /// When the try in hand must have ended.
     pub(super) deadline: Instant,
 }
@@ -64,6 +68,7 @@ impl Event {
             failed: None,
             changed: false,
             begun: false,
+            hidden: Vec::new(),
             deadline: Instant::now(),
         }
     }
@@ -83,11 +88,19 @@ impl Event {
         std::mem::take(&mut self.changed)
     }
 
-    /// Delays a notification to the end, unless the same is delayed already: they collapse.
-    pub(super) fn delay(&mut self, target: ResourceId, action: Action, by: Option<ResourceId>) {
-        let known = self.delayed.iter().any(|known| known.target == target && known.action == action);
-        if !known {
-            self.delayed.push(Delayed { target, action, by });
+    /// The digests of what is not shown of this event.
+    pub fn take_hidden(&mut self) -> Vec<(ResourceId, u64)> {
+        std::mem::take(&mut self.hidden)
+    }
+
+    /// Delays a notification to the end, unless the same is delayed already: they collapse. One that is certain
+    /// takes the place of one that is not.
+    pub(super) fn delay(&mut self, new: Delayed) {
+        let same = |known: &&mut Delayed| known.target == new.target && known.action == new.action;
+        match self.delayed.iter_mut().find(same) {
+            Some(known) if known.maybe && !new.maybe => *known = new,
+            Some(_) => {}
+            None => self.delayed.push(new),
         }
     }
 
@@ -102,7 +115,7 @@ impl Event {
             let held = by.is_some_and(|by| !self.settled.contains(&by));
             let target = names.get(&debt.target).filter(|_| !held);
             if let Some(target) = target.filter(|target| !self.tried.contains(&(**target, debt.action))) {
-                self.delay(*target, debt.action, by);
+                self.delay(Delayed { target: *target, action: debt.action, by, maybe: false });
             }
         }
     }

@@ -15,6 +15,7 @@ use engine_protocol::{
 };
 
 use rustix::{fs::Mode as FileMode, process::umask};
+use sha2::{Digest, Sha256};
 
 use crate::{
     command,
@@ -25,6 +26,7 @@ use crate::{
 };
 
 mod event;
+mod foreseen;
 pub mod guards;
 pub mod owed;
 
@@ -69,6 +71,8 @@ struct Progress {
     said: bool,
     /// Those were notified that act before it.
     told: bool,
+    /// What a try has begun to change.
+    begun: Option<Vec<Change>>,
 }
 
 /// Whether looking at it alone can take so long that somebody wonders.
@@ -91,6 +95,13 @@ enum Halt {
     Stopped,
 }
 
+/// Tells changes that are not shown from others that are not shown.
+fn digest(changes: &[Change]) -> u64 {
+    let text = serde_json::to_vec(changes).unwrap_or_default();
+    let digest: [u8; 32] = Sha256::digest(&text).into();
+    u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8]))
+}
+
 impl Converge<'_> {
     /// Checks and applies a batch, in order.
     pub fn apply(&mut self, collection: Collection) -> End {
@@ -108,6 +119,7 @@ impl Converge<'_> {
             };
             let denied = denied.map(|denied| denied.to_string());
             let entry = Rc::new(Entry { resource, grants, denied });
+            self.node.reboot_declared |= matches!(entry.resource.spec, Spec::Reboot(_));
             self.event.entries.insert(entry.resource.id, Rc::clone(&entry));
             batch.push(entry);
         }
@@ -147,14 +159,19 @@ impl Converge<'_> {
                 return self.stopped_finishing(next);
             }
             self.event.begun = false;
-            let Delayed { target, action, by } = self.event.delayed[next];
-            if let Some(entry) = self.event.entries.get(&target).cloned()
-                && let Err(Halt::Stopped) = self.run(&entry, action, by, 0)
-            {
-                return self.stopped_finishing(next);
-            }
+            let Delayed { target, action, by, maybe } = self.event.delayed[next];
             next += 1;
+            let Some(entry) = self.event.entries.get(&target).cloned() else { continue };
+            match by {
+                Some(by) if maybe => self.may_run(&entry, action, by, 0),
+                _ => {
+                    if let Err(Halt::Stopped) = self.run(&entry, action, by, 0) {
+                        return self.stopped_finishing(next - 1);
+                    }
+                }
+            }
         }
+        self.tell_owed_reboot();
         let end = match self.event.failed {
             Some(resource) => End::Failed { resource },
             None => End::Complete,
@@ -213,21 +230,16 @@ impl Converge<'_> {
             },
         };
         if resource.common.sensitive && !changes.is_empty() {
+            if self.event.mode == Mode::Plan {
+                self.event.hidden.push((resource.id, digest(&changes)));
+            }
             changes = vec![Change::Hidden];
         }
         let mut immediate = Vec::new();
         if status == Status::Changed {
-            for notification in &resource.common.notifies {
-                let known = self.event.entries.contains_key(&notification.target);
-                match notification.timing {
-                    Timing::Before => {}
-                    Timing::Immediately if known => immediate.push(notification),
-                    Timing::Immediately | Timing::Delayed => {
-                        self.event.delay(notification.target, notification.action, Some(resource.id));
-                    }
-                }
-            }
+            immediate = self.delay_notifications(resource, false);
         }
+        let unknown = matches!(status, Status::Unknown { .. });
         if let Err(error) = self.record(resource, action, &status) {
             status = Status::Failed { error, ignored: resource.common.ignore_failure };
             changes.clear();
@@ -257,7 +269,28 @@ impl Converge<'_> {
         for Notification { target, action, .. } in immediate {
             self.notify(*target, *action, resource.id, depth)?;
         }
+        if unknown {
+            self.may_notify(resource, depth);
+        }
         Ok(())
+    }
+
+    /// Delays what a resource tells others at the end; gives back what it tells at once.
+    fn delay_notifications<'r>(&mut self, resource: &'r Resource, maybe: bool) -> Vec<&'r Notification> {
+        let mut immediate = Vec::new();
+        for notification in &resource.common.notifies {
+            let Notification { target, action, timing } = *notification;
+            match timing {
+                Timing::Before => {}
+                Timing::Immediately if self.event.entries.contains_key(&target) => {
+                    immediate.push(notification);
+                }
+                Timing::Immediately | Timing::Delayed => {
+                    self.event.delay(Delayed { target, action, by: Some(resource.id), maybe });
+                }
+            }
+        }
+        immediate
     }
 
     /// Says, once, that the resource is being worked on, and writes what was said before.
@@ -354,6 +387,10 @@ impl Converge<'_> {
         let mut left = if self.event.mode == Mode::Apply { common.retries } else { 0 };
         loop {
             let error = match self.bounded(entry, action, depth, progress) {
+                // A try before did it, and failed at something else.
+                Ok((Status::UpToDate | Status::Skipped { .. }, _)) if progress.begun.is_some() => {
+                    return Ok((Status::Changed, progress.begun.take().unwrap_or_default()));
+                }
                 Ok(result) => return Ok(result),
                 Err(Error::Stopped) => return Err(Halt::Stopped),
                 Err(error) => error,
@@ -447,6 +484,7 @@ impl Converge<'_> {
                 return Ok((Status::Failed { error, ignored }, Vec::new()));
             }
             self.start(resource, progress);
+            progress.begun = Some(changes.clone());
             self.event.changed = true;
             self.event.begun = true;
             let applied = (difference.apply)(&mut self.context(entry));
@@ -458,6 +496,12 @@ impl Converge<'_> {
 
     /// What may change cannot be foreseen, so neither can what depends on it.
     fn unknown(&mut self, entry: &Rc<Entry>, because: String) -> Status {
+        if self.event.mode == Mode::Apply {
+            // Nothing is foreseen then, so everything can be seen.
+            let ignored = entry.resource.common.ignore_failure;
+            let error = format!("it cannot be told what is to be done: that depends on {because}");
+            return Status::Failed { error, ignored };
+        }
         self.event.overlay.record(&entry.resource.to_string(), vec![crate::overlay::Prediction::Anything]);
         Status::Unknown { because }
     }

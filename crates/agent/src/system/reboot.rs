@@ -1,7 +1,8 @@
 //! The provider of reboots at the end of a run.
 //!
 //! A request is kept in the state directory with the id of the boot that it is for, so that one that was made before
-//! the controller died is carried out by the next run, and none is once the node has booted for another reason.
+//! the controller died is carried out by the next run that declares the reboot, and none is once the node has booted for
+//! another reason. A plan says so.
 
 use std::{
     fs::{self, OpenOptions},
@@ -17,7 +18,7 @@ use super::SystemError;
 use crate::{
     command::Run,
     node::Node,
-    overlay::Prediction,
+    overlay::{Overlay, Prediction},
     provider::{Check, Context, Error, property, unsupported},
 };
 
@@ -52,6 +53,7 @@ pub fn check<'r>(
         keep(context.node, wanted.as_deref())
             .map_err(|source| SystemError::Reboot { path: path(&context.node.settings.state_dir), source })?;
         context.node.reboot = wanted;
+        context.node.reboot_recalled = false;
         Ok(Vec::new())
     }))
 }
@@ -76,15 +78,22 @@ pub fn recall(node: &mut Node) {
     match text.split_once('\n') {
         Some((boot_id, reason)) if boot_id == node.facts.boot_id && !boot_id.is_empty() => {
             node.reboot = Some(reason.trim_end().to_owned());
+            node.reboot_recalled = true;
         }
         // Another file of this name is written over when it is needed.
         _ => drop(fs::remove_file(&path)),
     }
 }
 
-/// Why the node is to be rebooted, if it is.
-pub fn requested(node: &Node) -> Option<String> {
-    node.reboot.clone()
+/// Why the node is to be rebooted at the end of this run, if it is.
+pub fn due(node: &Node) -> Option<String> {
+    node.reboot.clone().filter(|_| node.reboot_declared)
+}
+
+/// Why an earlier run wanted a reboot that has not come yet, unless the plan so far takes that back.
+pub fn owed(node: &Node, overlay: &Overlay) -> Option<String> {
+    let reason = node.reboot.as_ref().filter(|_| node.reboot_recalled)?;
+    (overlay.value(KEY) != Some(None)).then(|| reason.clone())
 }
 
 /// Makes the node go down. The program that is asked ends at once; what runs is ended by the init system.
@@ -118,10 +127,15 @@ mod tests {
     fn a_request_outlives_the_agent_but_not_the_boot() {
         let state = tempfile::tempdir().unwrap();
         let asked = node(state.path(), "a");
-        assert_eq!(requested(&asked), None);
+        assert_eq!(asked.reboot, None);
         keep(&asked, Some("new kernel")).unwrap();
-        assert_eq!(requested(&node(state.path(), "a")), Some("new kernel".to_owned()));
-        assert_eq!(requested(&node(state.path(), "b")), None);
+        let mut next = node(state.path(), "a");
+        assert_eq!(owed(&next, &Overlay::default()), Some("new kernel".to_owned()));
+        // Nobody declares it any more.
+        assert_eq!(due(&next), None);
+        next.reboot_declared = true;
+        assert_eq!(due(&next), Some("new kernel".to_owned()));
+        assert_eq!(node(state.path(), "b").reboot, None);
         assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0);
     }
 }
