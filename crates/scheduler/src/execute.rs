@@ -153,6 +153,8 @@ struct Progress {
     reaction: Option<Part>,
     /// Whether it does something first, and something then.
     parts: (bool, bool),
+    /// The plan that is to be compared with the node before the second part, if there was no first one.
+    saved: Option<SavedNode>,
 }
 
 impl Executor {
@@ -328,7 +330,7 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, onl
     let NodeWork { instance, primary, reaction, saved } = work;
     let parts = (primary.is_some(), reaction.is_some());
     let (began, connected, result) = (Instant::now(), None, None);
-    let mut node = Progress { instance, began, connected, result, reaction, parts };
+    let mut node = Progress { instance, began, connected, result, reaction, parts, saved: None };
     // Acquiring fails only if the semaphore is closed, which nobody does.
     let _permit = shared.permits.acquire().await;
     node.began = Instant::now();
@@ -345,18 +347,25 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, onl
     if shared.status(&name) == InstanceStatus::ConnectionLost {
         shared.set_status(&name, InstanceStatus::Online).await;
     }
+    let Some(part) = primary else {
+        node.saved = saved;
+        return node;
+    };
     if let (Some(saved), Some(connected)) = (&saved, &mut node.connected)
-        && let Err(refused) = replay::verify(connected, saved).await
+        && let Err(refused) = replay::verify(connected, saved, &online).await
     {
+        connected.release().await;
         node.result = Some(refused);
         return node;
     }
-    let Some(part) = primary else { return node };
     let before = shared.status(&name);
     if let Some(during) = status::during(event) {
         shared.set_status(&name, during).await;
     }
     let result = run_part(&mut node, &part, &online).await;
+    if let (Some(_), Some(connected)) = (&saved, &mut node.connected) {
+        connected.release().await;
+    }
     let touched = node.connected.as_ref().is_some_and(|connected| connected.touched);
     shared.set_status(&name, status::after(event, before, touched, &result)).await;
     node.result = result.err();
@@ -368,7 +377,13 @@ async fn reaction(shared: &Arc<Shared>, node: &mut Progress, part: &Part, online
     if let Some(connected) = &mut node.connected {
         connected.record.reaction = true;
     }
-    let result = run_part(node, part, online).await;
+    let result = match (node.saved.take(), &mut node.connected) {
+        (Some(saved), Some(connected)) => match replay::verify(connected, &saved, online).await {
+            Ok(()) => run_part(node, part, online).await,
+            Err(refused) => Err(refused),
+        },
+        _ => run_part(node, part, online).await,
+    };
     let name = &node.instance.name;
     let status = status::after(LifecycleEvent::Configure, shared.status(name), true, &result);
     shared.set_status(name, status).await;

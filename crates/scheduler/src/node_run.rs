@@ -45,6 +45,8 @@ pub(crate) struct NodeRun {
     pub(crate) counts: Counts,
     /// Outcomes are not told: nothing is done yet.
     pub(crate) quiet: bool,
+    /// Whether the event in hand may change the node.
+    mode: Mode,
     /// What is kept of it.
     pub(crate) record: Record,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Record {
     pub(crate) reaction: bool,
     /// What became of resources.
     pub(crate) outcomes: Vec<Outcome>,
+    /// Digests of what is not shown of them.
+    pub(crate) hidden: Vec<(ResourceId, u64)>,
     /// What was declared.
     collection: Collection,
     /// What follows could not be planned.
@@ -102,6 +106,7 @@ impl NodeRun {
             touched: false,
             counts: Counts::default(),
             quiet: false,
+            mode: Mode::Plan,
             record: Record::default(),
         }
     }
@@ -126,7 +131,9 @@ impl NodeRun {
         {
             let collection = std::mem::take(&mut self.record.collection);
             let outcomes = std::mem::take(&mut self.record.outcomes);
-            let saved = SavedStep { event: step.event, online: online.to_vec(), collection, outcomes };
+            let hidden = std::mem::take(&mut self.record.hidden);
+            let saved =
+                SavedStep { event: step.event, online: online.to_vec(), collection, outcomes, hidden };
             recorder.record(&self.instance.name, self.record.reaction, saved);
         }
         result
@@ -135,8 +142,10 @@ impl NodeRun {
     /// Begins an event on the node.
     pub(crate) async fn begin(&mut self, event: LifecycleEvent, mode: Mode) -> Result<(), NodeResult> {
         self.event = event;
+        self.mode = mode;
         self.labels.clear();
         self.record.outcomes.clear();
+        self.record.hidden.clear();
         self.record.collection = Collection::default();
         self.declared = 0;
         self.failure = None;
@@ -205,7 +214,12 @@ impl NodeRun {
                         let end = self.apply(batch).await?;
                         let answer = match (&end, self.shared.mode) {
                             (End::Complete, Mode::Apply) => Checkpoint::Reached(self.facts.clone()),
+                            // Nothing would change, so what is known of the node stays true.
+                            (End::Complete, Mode::Plan) if self.counts.changed + self.counts.unknown == 0 => {
+                                Checkpoint::Reached(self.facts.clone())
+                            }
                             (End::Complete, Mode::Plan) => {
+                                self.counts.unknown += 1;
                                 self.shared.emit(RunEvent::PlanEndsAtCheckpoint {
                                     instance: self.name(), event: step.event,
                                 });
@@ -260,7 +274,7 @@ impl NodeRun {
                 remaining: u32::try_from(collection.resources.len()).unwrap_or(u32::MAX),
             });
         }
-        self.touched = true;
+        self.touched |= self.mode == Mode::Apply;
         for resource in &collection.resources {
             self.labels.insert(resource.id, resource.into());
         }
@@ -271,6 +285,20 @@ impl NodeRun {
         }
         self.send(ToAgent::Apply(collection)).await?;
         self.listen().await
+    }
+
+    /// Takes the node's lock, and keeps it beyond the event. Others who hold it are waited for, and named.
+    pub(crate) async fn lock(&mut self) -> Result<End, NodeResult> {
+        let lock = ResourceLabel { name: "the node's lock".to_owned(), ..ResourceLabel::default() };
+        self.labels.insert(ResourceId(0), lock);
+        self.send(ToAgent::Lock).await?;
+        self.listen().await
+    }
+
+    /// Lets others change the node.
+    pub(crate) async fn release(&mut self) {
+        // A connection that is lost holds no lock.
+        let _ = self.sender.send(ToAgent::Release).await;
     }
 
     async fn finish(&mut self) -> Result<End, NodeResult> {
@@ -338,10 +366,13 @@ impl NodeRun {
                     self.facts = facts;
                     return Ok(end);
                 }
-                FromAgent::Finished { end, reboot } => {
+                FromAgent::Finished { end, reboot, hidden } => {
                     self.reboot = reboot;
+                    self.record.hidden = hidden;
                     return Ok(end);
                 }
+                FromAgent::Locked { held: true } => return Ok(End::Complete),
+                FromAgent::Locked { held: false } => return Ok(End::Stopped { remaining: 0 }),
                 FromAgent::Output { resource, text } => self.shared.emit(RunEvent::Output {
                     instance: self.name(),
                     resource: self.label(resource),

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use engine_model::{Instance, LifecycleEvent, Name, Stack};
-use engine_protocol::{Collection, Outcome, Status, resource::CookbookGrants};
+use engine_protocol::{Collection, Outcome, ResourceId, Status, resource::CookbookGrants};
 use serde::{Deserialize, Serialize};
 
 /// A plan that can be carried out later, exactly as it is.
@@ -44,6 +44,8 @@ pub struct SavedStep {
     pub collection: Collection,
     /// What would become of it.
     pub outcomes: Vec<Outcome>,
+    /// The sensitive resources that would change, in order, each with a digest of what is not shown.
+    pub hidden: Vec<(ResourceId, u64)>,
 }
 
 /// Gathers a plan while it is made.
@@ -107,15 +109,16 @@ impl SavedStep {
     }
 
     /// What would happen otherwise now than was planned; nothing if all is as it was.
-    pub fn moved(&self, now: &[Outcome]) -> Option<String> {
+    pub fn moved(&self, now: &[Outcome], hidden_now: &[(ResourceId, u64)]) -> Option<String> {
         /// Differences that are named.
         const NAMED: usize = 3;
-        let name = |outcome: &Outcome| {
-            let resource = self.collection.resources.iter().find(|resource| resource.id == outcome.resource);
-            resource.map_or_else(|| format!("resource {}", outcome.resource.0), ToString::to_string)
+        let name_of = |id: ResourceId| {
+            let resource = self.collection.resources.iter().find(|resource| resource.id == id);
+            resource.map_or_else(|| format!("resource {}", id.0), ToString::to_string)
         };
+        let name = |outcome: &Outcome| name_of(outcome.resource);
         let longest = self.outcomes.len().max(now.len());
-        let mut differences = (0..longest).filter_map(|index| {
+        let shown = (0..longest).filter_map(|index| {
             let (planned, now) = (self.outcomes.get(index), now.get(index));
             let same = match (planned, now) {
                 (Some(planned), Some(now)) => is_same(planned, now),
@@ -124,6 +127,9 @@ impl SavedStep {
             let of = name(planned.or(now)?);
             (!same).then(|| format!("{of}: planned was {}, now it is {}", word(planned), word(now)))
         });
+        let hidden = self.hidden.iter().filter(|hidden| !hidden_now.contains(hidden));
+        let hidden = hidden.map(|(id, _)| format!("{}: what is not shown of it has changed", name_of(*id)));
+        let mut differences = shown.chain(hidden);
         let named: Vec<String> = differences.by_ref().take(NAMED).collect();
         let more = differences.count();
         match (named.is_empty(), more) {
@@ -152,7 +158,7 @@ fn word(outcome: Option<&Outcome>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use engine_protocol::{Action, Change, ResourceId};
+    use engine_protocol::{Action, Change};
 
     use super::*;
 
@@ -167,6 +173,7 @@ mod tests {
             online: Vec::new(),
             collection: Collection::default(),
             outcomes,
+            hidden: Vec::new(),
         }
     }
 
@@ -177,25 +184,35 @@ mod tests {
             step(vec![outcome(0, Status::Changed, change("created")), outcome(1, Status::UpToDate, vec![])]);
         let mut now = saved.outcomes.clone();
         now[0].duration_us = 99;
-        assert_eq!(saved.moved(&now), None);
+        assert_eq!(saved.moved(&now, &[]), None);
         now[0].changes = change("replaced");
         assert_eq!(
-            saved.moved(&now).unwrap(),
+            saved.moved(&now, &[]).unwrap(),
             "resource 0: planned was another change (create), now it is another change (create)"
         );
         assert!(
             saved
-                .moved(&saved.outcomes[..1])
+                .moved(&saved.outcomes[..1], &[])
                 .unwrap()
                 .contains("resource 1: planned was up to date, now it is nothing")
         );
-        assert!(saved.moved(&[]).unwrap().contains("; "));
+        assert!(saved.moved(&[], &[]).unwrap().contains("; "));
+    }
+
+    #[test]
+    fn what_is_not_shown_moves_as_well() {
+        let hidden = |digest| vec![(ResourceId(0), digest)];
+        let mut saved = step(vec![outcome(0, Status::Changed, vec![Change::Hidden])]);
+        saved.hidden = hidden(1);
+        assert_eq!(saved.moved(&saved.outcomes, &hidden(1)), None);
+        let moved = saved.moved(&saved.outcomes, &hidden(2)).unwrap();
+        assert_eq!(moved, "resource 0: what is not shown of it has changed");
     }
 
     #[test]
     fn many_moves_are_counted() {
         let many = |status: &Status| (0..9).map(|id| outcome(id, status.clone(), vec![])).collect::<Vec<_>>();
-        let moved = step(many(&Status::UpToDate)).moved(&many(&Status::Changed)).unwrap();
+        let moved = step(many(&Status::UpToDate)).moved(&many(&Status::Changed), &[]).unwrap();
         assert!(moved.ends_with("; and 6 more"), "{moved}");
     }
 }

@@ -115,7 +115,7 @@ impl AgentSender for Agent {
         let answer = match (message, self.host) {
             (ToAgent::Finish, Host::Reboots) if *self.world.boots.lock().unwrap() == 0 => {
                 let reboot = Some("new kernel".to_owned());
-                Some(FromAgent::Finished { end: End::Complete, reboot })
+                Some(FromAgent::Finished { end: End::Complete, reboot, hidden: Vec::new() })
             }
             (ToAgent::Reboot, _) => {
                 let _ = self.said.send(FromAgent::Rebooting);
@@ -139,7 +139,9 @@ impl AgentSender for Agent {
                 };
                 Some(FromAgent::Applied { end, facts })
             }
-            (ToAgent::Finish, _) => Some(FromAgent::Finished { end: End::Complete, reboot: None }),
+            (ToAgent::Finish, _) => {
+                Some(FromAgent::Finished { end: End::Complete, reboot: None, hidden: Vec::new() })
+            }
             _ => None,
         };
         if let Some(answer) = answer {

@@ -114,6 +114,10 @@ async fn verified(
         evaluator: Arc::clone(&executor.evaluator),
         store: Arc::clone(&executor.store),
         sink: Arc::new(move |event| {
+            if let RunEvent::PlanEndsAtCheckpoint { instance, event } = &event {
+                let line = format!("{instance}: what follows a checkpoint of {event} cannot be planned");
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
             if let RunEvent::ResourceFinished { instance, resource, outcome, .. } = &event
                 && matches!(outcome.status, Status::Changed | Status::Unknown { .. } | Status::Failed { .. })
             {
