@@ -61,6 +61,53 @@ fn a_saved_plan_is_applied_exactly_and_a_host_that_moved_is_refused() {
 }
 
 #[test]
+fn a_refused_plan_leaves_an_instance_in_service_and_sees_what_it_does_not_show() {
+    let site = Site::up("refuse", &["node-1", "node-2"]);
+    let host = site.host("node-1");
+    host.check_exec(["sh", "-c", "echo old > /srv/secret"]).unwrap();
+    site.write_probe_stack(&json!([]), "");
+    site.engine.json(&["run", "setup"]).exits(0);
+    site.write_probe_stack(
+        &json!([{"resource": "file", "name": "/srv/secret", "content": "new", "sensitive": true}]),
+        "",
+    );
+    let plan = ["plan", "setup", "--instance", "node-1", "--out", "one.plan"];
+    let refused = |words: &str| {
+        let run = site.engine.json_alone(&["run", "--plan", "one.plan"]).exits(1);
+        assert_eq!((run.result("node-1").as_str(), run.counts("changed")), ("refused", 0), "{}", run.output);
+        assert!(run.error("node-1").contains(words), "{}", run.error("node-1"));
+        assert!(!run.events.iter().any(|event| event["type"] == "status_changed"), "{}", run.output);
+    };
+    site.engine.json(&plan).exits(0);
+    host.check_exec(["sh", "-c", "echo mine > /srv/secret"]).unwrap();
+    refused("file[/srv/secret]: what is not shown of it has changed");
+    assert_eq!(host.check_exec(["cat", "/srv/secret"]).unwrap(), "mine\n");
+
+    site.engine.json(&plan).exits(0);
+    site.engine.json(&["run", "shutdown", "--instance", "node-2"]).exits(0);
+    refused("saw other instances online");
+
+    site.engine.json(&plan).exits(0);
+    let run = site.engine.json_alone(&["run", "--plan", "one.plan"]).exits(0);
+    assert_eq!(run.counts("changed"), 1, "{}", run.output);
+    assert_eq!(host.check_exec(["cat", "/srv/secret"]).unwrap(), "new");
+}
+
+#[test]
+fn a_plan_goes_on_behind_a_checkpoint_only_if_nothing_changes_before() {
+    let site = Site::up("behind", &["node-1"]);
+    let command = json!({"resource": "execute", "names": ["touch", "/srv/again"]});
+    site.write_probe_stack(
+        &json!([{"resource": "file", "name": "/srv/a"}, {"resource": "checkpoint"}, command]),
+        "",
+    );
+    let plan = site.engine.json(&["plan", "setup"]).exits(0);
+    assert_eq!((plan.counts("changed"), plan.counts("unknown")), (1, 1), "{}", plan.output);
+    let run = site.engine.text(&["run", "setup", "--verify"]).exits(1);
+    assert!(run.errors.contains("node-1: execute[touch /srv/again] (run)"), "{}", run.errors);
+}
+
+#[test]
 fn what_cannot_be_planned_to_its_end_is_not_saved() {
     let site = Site::up("unplan", &["node-1"]);
     site.write_probe_stack(&json!([{"resource": "file", "name": "/srv/a"}, {"resource": "checkpoint"}]), "");
