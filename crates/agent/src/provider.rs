@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use engine_protocol::{Action, Change, FromAgent, Grants, Mode, Resource, Spec};
+use sha2::{Digest, Sha256};
 
 use crate::{
     accounts::{self, AccountError, groups, users},
@@ -104,6 +105,8 @@ pub struct Difference<'r> {
     pub changes: Vec<Change>,
     /// What the node would be like afterwards.
     pub predictions: Vec<Prediction>,
+    /// In a plan: a digest of what `changes` leave out, so that a plan that is kept can tell it from another.
+    pub hidden: Option<u64>,
     /// Makes the difference go away.
     pub apply: Apply<'r>,
 }
@@ -115,7 +118,16 @@ impl<'r> Check<'r> {
         predictions: Vec<Prediction>,
         apply: impl FnOnce(&mut Context<'_>) -> Result<Vec<Change>, Error> + 'r,
     ) -> Self {
-        Check::Differs(Difference { changes, predictions, apply: Box::new(apply) })
+        Check::Differs(Difference { changes, predictions, hidden: None, apply: Box::new(apply) })
+    }
+
+    /// The same, with a digest of what its changes leave out.
+    #[must_use]
+    pub fn hiding(self, digest: Option<u64>) -> Self {
+        match self {
+            Check::Differs(difference) => Check::Differs(Difference { hidden: digest, ..difference }),
+            check => check,
+        }
     }
 }
 
@@ -236,6 +248,12 @@ fn path_of(spec: &Spec) -> Option<&str> {
         Spec::SwapFile(spec) => Some(&spec.path),
         _ => None,
     }
+}
+
+/// The beginning of a SHA-256: tells what is not shown from other things that are not shown.
+pub fn digest(bytes: impl AsRef<[u8]>) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8]))
 }
 
 /// The error for an action that a resource does not have.

@@ -12,7 +12,11 @@ use std::{
 };
 
 use common::*;
-use engine_protocol::{Collection, FromAgent, Mode, Status, ToAgent, frame, message::End, resource::Guard};
+use engine_protocol::{
+    Action, Collection, FromAgent, Mode, Spec, Status, ToAgent, frame,
+    message::End,
+    resource::{Content, FileSpec, Guard, RemoteDirectorySpec},
+};
 
 struct Agent {
     child: Child,
@@ -244,4 +248,50 @@ fn a_plan_tells_hidden_changes_apart() {
     assert_eq!(hidden(), absent);
     fs::write(path, "another").unwrap();
     assert_ne!(hidden(), absent);
+}
+
+#[test]
+fn a_plan_tells_archives_and_trees_apart_that_are_not_shown_in_full() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let out = root.path().join("out").display().to_string();
+    let hidden = |spec: Spec| {
+        let mut agent = Agent::start(state.path());
+        agent.begin(Mode::Plan, collection(vec![resource("any", &out, Action::Create, spec)], root.path()));
+        assert_eq!(agent.applied().0, [Status::Changed]);
+        agent.send(&ToAgent::Finish);
+        let Some(FromAgent::Finished { hidden, .. }) = agent.receive() else { panic!("it has not finished") };
+        hidden
+    };
+    let tree = |count: usize, last: &str| {
+        let mut files: Vec<_> =
+            (0..count).map(|number| (format!("{number:03}"), Content(b"x".to_vec()))).collect();
+        files.last_mut().unwrap().1 = Content(last.into());
+        Spec::RemoteDirectory(RemoteDirectorySpec {
+            path: out.clone(),
+            files,
+            ..RemoteDirectorySpec::default()
+        })
+    };
+    assert_eq!(hidden(tree(3, "x")), []);
+    assert_ne!(hidden(tree(99, "x")), hidden(tree(99, "y")));
+    assert_eq!(hidden(tree(99, "y")), hidden(tree(99, "y")));
+    let long = |last: &str| {
+        let content = "a line\n".repeat(20_000) + last;
+        Spec::File(FileSpec {
+            path: out.clone(),
+            content: Some(Content(content.into())),
+            ..FileSpec::default()
+        })
+    };
+    let changes = |spec: Spec| {
+        let mut agent = Agent::start(state.path());
+        agent.begin(Mode::Plan, collection(vec![resource("file", &out, Action::Create, spec)], root.path()));
+        loop {
+            if let Some(FromAgent::Outcome(outcome)) = agent.receive() {
+                return outcome.changes;
+            }
+        }
+    };
+    assert_ne!(changes(long("x")), changes(long("y")));
+    assert_eq!(changes(long("x")), changes(long("x")));
 }

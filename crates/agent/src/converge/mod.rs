@@ -15,7 +15,6 @@ use engine_protocol::{
 };
 
 use rustix::{fs::Mode as FileMode, process::umask};
-use sha2::{Digest, Sha256};
 
 use crate::{
     command,
@@ -93,13 +92,6 @@ enum Halt {
     Failed(ResourceId),
     /// It was time to stop while one waited.
     Stopped,
-}
-
-/// Tells changes that are not shown from others that are not shown.
-fn digest(changes: &[Change]) -> u64 {
-    let text = serde_json::to_vec(changes).unwrap_or_default();
-    let digest: [u8; 32] = Sha256::digest(&text).into();
-    u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8]))
 }
 
 impl Converge<'_> {
@@ -231,7 +223,8 @@ impl Converge<'_> {
         };
         if resource.common.sensitive && !changes.is_empty() {
             if self.event.mode == Mode::Plan {
-                self.event.hidden.push((resource.id, digest(&changes)));
+                let text = serde_json::to_vec(&changes).unwrap_or_default();
+                self.event.hidden.push((resource.id, provider::digest(text)));
             }
             changes = vec![Change::Hidden];
         }
@@ -469,6 +462,7 @@ impl Converge<'_> {
             }
             let mut changes = difference.changes;
             if self.event.mode == Mode::Plan {
+                self.event.hidden.extend(difference.hidden.map(|digest| (resource.id, digest)));
                 self.event.overlay.record(&resource.to_string(), difference.predictions);
                 return Ok((Status::Changed, changes));
             }

@@ -15,6 +15,7 @@ use similar::{
 };
 
 use super::{FileError, body::Body};
+use crate::provider::digest;
 
 /// A diff is cut beyond this length.
 pub const DIFF_BYTES: usize = 64 * 1024;
@@ -77,9 +78,12 @@ fn unified(old: &str, new: &str) -> (String, bool) {
     if unified.len() <= DIFF_BYTES {
         return (unified, false);
     }
-    let end = unified[..unified.floor_char_boundary(DIFF_BYTES)].rfind('\n').map_or(0, |index| index + 1);
+    // The rest is not shown, and yet tells two diffs apart.
+    let last = format!("\\ {} bytes in all, {:016x}\n", unified.len(), digest(&unified));
+    let room = unified.floor_char_boundary(DIFF_BYTES - last.len());
+    let end = unified[..room].rfind('\n').map_or(0, |index| index + 1);
     unified.truncate(end);
-    (unified, true)
+    (unified + &last, true)
 }
 
 fn lines(text: &str) -> Vec<&str> {

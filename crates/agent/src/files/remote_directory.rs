@@ -118,6 +118,7 @@ impl<'r> Work<'r> {
 
     fn into_check(self, spec: &'r RemoteDirectorySpec) -> Check<'r> {
         let Self { report, predictions, directories, files, deletions } = self;
+        let hidden = report.hidden();
         let changes = report.finish();
         if changes.is_empty() {
             return Check::UpToDate;
@@ -160,6 +161,7 @@ impl<'r> Work<'r> {
             root.finish(batch)?;
             Ok(Vec::new())
         })
+        .hiding(hidden)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The changes of one resource to many things, by name: bounded, so that a thousand files do not bury the rest.
 
 use engine_protocol::Change;
+use sha2::{Digest, Sha256};
 
 use super::diff::DIFF_BYTES;
-use crate::provider::done;
+use crate::provider::{digest, done};
 
 /// So many are told in full.
 const TOLD: usize = 20;
@@ -21,19 +22,35 @@ pub(super) struct Report {
     created: usize,
     changed: usize,
     deleted: usize,
+    /// All of it, told or not.
+    seen: Sha256,
+    /// Whether something is not told.
+    hides: bool,
 }
 
 impl Report {
     /// Begins with changes to the directory itself.
     pub(super) fn new(changes: Vec<Change>) -> Self {
-        Self { changes, told: 0, room: DIFF_BYTES, created: 0, changed: 0, deleted: 0 }
+        Self {
+            changes,
+            told: 0,
+            room: DIFF_BYTES,
+            created: 0,
+            changed: 0,
+            deleted: 0,
+            seen: Sha256::new(),
+            hides: false,
+        }
     }
 
     /// Adds the changes to one thing.
     pub(super) fn add(&mut self, name: &str, changes: Vec<Change>) {
         let is_new = matches!(changes.first(), Some(Change::Done { what }) if what == "created");
         self.told += 1;
+        self.seen.update(name);
+        self.seen.update(serde_json::to_vec(&changes).unwrap_or_default());
         if self.told > TOLD {
+            self.hides = true;
             *(if is_new { &mut self.created } else { &mut self.changed }) += 1;
             return;
         }
@@ -52,7 +69,7 @@ impl Report {
                 Change::Property { name: property, old, new } => {
                     self.changes.push(Change::Property { name: format!("{property} of {name}"), old, new });
                 }
-                Change::Diff { unified, .. } if unified.len() > self.room => {}
+                Change::Diff { unified, .. } if unified.len() > self.room => self.hides = true,
                 Change::Diff { unified, truncated } => {
                     self.room -= unified.len();
                     self.changes.push(Change::Diff { unified, truncated });
@@ -65,9 +82,17 @@ impl Report {
     /// Adds a deletion.
     pub(super) fn delete(&mut self, name: &str) {
         self.deleted += 1;
+        self.seen.update(name);
         if self.deleted <= DELETIONS_TOLD {
             self.changes.push(done(&format!("deleted {name}")));
+        } else {
+            self.hides = true;
         }
+    }
+
+    /// A digest of all, if not all of it is told.
+    pub(super) fn hidden(&self) -> Option<u64> {
+        self.hides.then(|| digest(self.seen.clone().finalize()))
     }
 
     /// All changes; none if nothing was added.

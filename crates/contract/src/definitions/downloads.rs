@@ -15,7 +15,7 @@ pub(super) static REMOTE_FILE: TypeDefinition = TypeDefinition {
         property(
             "checksum",
             ValueType::Text,
-            "SHA-256 of the content in hexadecimal digits. Needed for `http`. Without it the server is asked each time, in plans too, whether it has something new; one that has neither ETag nor date gives all of it, to be compared.",
+            "SHA-256 of the content in hexadecimal digits. Needed for `http`. Without it the server is asked each time, in plans too, whether it has something new; one that has neither ETag nor date gives all of it, to be compared. A saved plan writes what the server gives when it is applied.",
         ),
         property(
             "headers",

@@ -26,7 +26,7 @@ resources! {
         source: Text,
         /// SHA-256 of the content in hexadecimal digits. Needed for `http`. Without it the server is asked
         /// each time, in plans too, whether it has something new; one that has neither ETag nor date gives
-        /// all of it, to be compared.
+        /// all of it, to be compared. A saved plan writes what the server gives when it is applied.
         checksum: Text,
         /// Headers of the request, such as `Authorization`. No other host gets them that a redirect leads to.
         headers: TextMap,

@@ -24,7 +24,7 @@ use crate::{
         tree,
     },
     overlay::Prediction,
-    provider::{Check, Context, Error, done, property, unsupported},
+    provider::{Check, Context, Error, digest, done, property, unsupported},
 };
 
 mod refs;
@@ -214,6 +214,8 @@ fn make<'r>(
         predictions.insert(0, Prediction::Path(spec.path.clone(), state));
     }
     let changes = vec![done("checked out"), property("revision", None, Some(spec.revision.clone()))];
+    // A branch may have moved on by the time that a saved plan is applied.
+    let commit = target.as_ref().map(|target| digest(&target.commit));
     Check::differs(changes, predictions, move |context| {
         let target = target.map_or_else(|| Target::find(spec, context), Ok)?;
         if is_missing {
@@ -227,6 +229,7 @@ fn make<'r>(
         switch(git, spec, &target, context)?;
         Ok(Vec::new())
     })
+    .hiding(commit)
 }
 
 fn check_existing<'r>(

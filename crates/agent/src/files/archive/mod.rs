@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     overlay::Prediction,
-    provider::{Check, Context, Error, done, unsupported},
+    provider::{Check, Context, Error, digest, done, unsupported},
 };
 
 mod compare;
@@ -72,16 +72,25 @@ pub fn check<'r>(
     if changes.is_empty() {
         return Ok(Check::UpToDate);
     }
-    let predictions = if context.mode == Mode::Plan {
-        predictions(&resource.to_string(), spec, &compared, new.as_ref())
+    let (predictions, hidden) = if context.mode == Mode::Plan {
+        let predictions = predictions(&resource.to_string(), spec, &compared, new.as_ref());
+        (predictions, Some(hidden(&compared, &body.sha256(&spec.source)?)))
     } else {
-        Vec::new()
+        (Vec::new(), None)
     };
     Ok(Check::differs(changes, predictions, move |context| {
         let archive = archive(spec, &body, context);
         unpack::unpack(&archive, spec, &compared, new.as_ref(), context)?;
         Ok(Vec::new())
-    }))
+    })
+    .hiding(hidden))
+}
+
+/// What of the archive is to be written: not only the entries that are named.
+fn hidden(compared: &Compared, archive: &str) -> u64 {
+    let work: Vec<_> =
+        compared.items.iter().map(|(path, item)| (path, item.work, &item.attributes)).collect();
+    digest(format!("{archive} {work:?}"))
 }
 
 fn archive<'a>(spec: &'a ArchiveSpec, body: &'a Body, context: &Context<'_>) -> Archive<'a> {
