@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine_protocol::{
     Action, Collection, Grants, Resource, ResourceId,
+    grants::Refusal,
     resource::{Common, CookbookGrants, Guard, Notification, Origin, Timing},
 };
 
@@ -300,10 +301,15 @@ impl Collector {
                 errors.push(
                     ContractError::new(
                         Code::Denied,
-                        format!(
-                            "cookbook `{}` is not granted {} `{}`; if it should be, add it to [cookbooks.{}.grants] in the stack file",
-                            denied.cookbook, denied.capability, denied.argument, denied.cookbook
-                        ),
+                        match denied.refusal {
+                            Refusal::NotGranted { .. } => format!(
+                                "cookbook `{0}` {1}; if it should be, add it to [cookbooks.{0}.grants] in the stack file",
+                                denied.cookbook, denied.refusal
+                            ),
+                            Refusal::LinkAboveGrant { .. } => {
+                                format!("cookbook `{}` {}", denied.cookbook, denied.refusal)
+                            }
+                        },
                     )
                     .of(denied.resource),
                 );

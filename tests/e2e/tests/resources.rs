@@ -175,6 +175,28 @@ fn a_link_that_a_user_plants_below_the_granted_directory_leads_nowhere() {
 }
 
 #[test]
+fn a_link_that_a_cookbook_makes_itself_does_not_lead_its_grant_elsewhere() {
+    let site = Site::up("own-link", &["node-1"]);
+    let host = site.host("node-1");
+    let declared = json!([
+        {"resource": "link", "name": "/srv", "to": "/etc"},
+        {"resource": "file", "name": "/srv/planted", "content": "x"},
+    ]);
+    host.check_exec(["rm", "-rf", "/srv"]).unwrap();
+    site.write_probe_stack(&declared, "");
+    for command in ["plan", "run"] {
+        let run = site.engine.json(&[command, "setup"]).exits(1);
+        assert_eq!(run.result("node-1"), "evaluation_failed");
+        assert!(
+            run.error("node-1").contains("may make no symbolic link of `/srv`"),
+            "{}",
+            run.error("node-1")
+        );
+    }
+    assert!(!exists(host, "/srv") && !exists(host, "/etc/planted"));
+}
+
+#[test]
 fn a_held_package_lock_is_waited_for_and_said() {
     let site = Site::up("lock", &["node-1"]);
     let host = site.host("node-1");

@@ -87,21 +87,22 @@ fn copies(
 /// What removing a home directory with its user would do. One that belongs to somebody else is not removed, and the
 /// tool says so only when the user is gone already.
 pub fn predict_removed(account: &Account, context: &mut Context<'_>) -> Result<Vec<Prediction>, Error> {
-    let home = &account.home;
-    match managed::look(context, home)? {
+    match managed::look(context, &account.home)? {
         State::Directory { attributes, .. } => {
-            let own = match attributes.owner {
-                Owner::Id(uid) => account.uid == Some(uid),
-                Owner::Predicted(name) => name == account.name,
-            };
-            if !own {
-                let (name, home) = (account.name.clone(), home.clone());
-                return Err(AccountError::ForeignHome { name, home }.into());
-            }
-            Ok(vec![Prediction::Path(home.clone(), State::Absent)])
+            refuse_foreign(account, attributes, "removed")?;
+            Ok(vec![Prediction::Path(account.home.clone(), State::Absent)])
         }
         _ => Ok(Vec::new()),
     }
+}
+
+fn refuse_foreign(account: &Account, of_home: Attributes, done: &'static str) -> Result<(), AccountError> {
+    let own = match of_home.owner {
+        Owner::Id(uid) => account.uid == Some(uid),
+        Owner::Predicted(name) => name == account.name,
+    };
+    let (name, home) = (account.name.clone(), account.home.clone());
+    if own { Ok(()) } else { Err(AccountError::ForeignHome { name, home, done }) }
 }
 
 /// What moving a home directory would do; the tool changes the account first and fails then.
@@ -110,8 +111,9 @@ pub fn predict_moved(
     new: &str,
     context: &mut Context<'_>,
 ) -> Result<Vec<Prediction>, Error> {
-    if !matches!(managed::look(context, &account.home)?, State::Directory { .. }) {
-        return Ok(Vec::new());
+    match managed::look(context, &account.home)? {
+        State::Directory { attributes, .. } => refuse_foreign(account, attributes, "moved")?,
+        _ => return Ok(Vec::new()),
     }
     let refuse =
         |found| AccountError::HomeInTheWay { name: account.name.clone(), home: new.to_owned(), found };

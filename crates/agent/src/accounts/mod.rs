@@ -101,13 +101,15 @@ pub enum AccountError {
     },
     /// A home directory of somebody else.
     #[error(
-        "`{home}` does not belong to the user `{name}` and is not removed with them; leave out `manage_home`"
+        "`{home}` does not belong to the user `{name}` and is not {done} with them; leave out `manage_home`"
     )]
     ForeignHome {
         /// The user.
         name: String,
         /// The directory.
         home: String,
+        /// `removed` or `moved`.
+        done: &'static str,
     },
     /// A home directory that cannot be moved.
     #[error("the home directory of the user `{name}` cannot be moved to `{home}`: {found}")]

@@ -119,6 +119,8 @@ tables! {
         network: List<String>,
         /// Commands that may be run, as argument vectors; a last `**` stands for any further arguments.
         execute: List<List<String>>,
+        /// Environment variables that commands may be given, for example `APP_*`; any, where any command may be run.
+        environment: List<String>,
     }
 
     /// Instances with one job.

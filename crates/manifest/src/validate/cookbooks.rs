@@ -59,6 +59,7 @@ impl Validator<'_> {
             storage: self.patterns(&table.storage, named),
             network: self.patterns(&table.network, named),
             execute: self.commands(&table.execute),
+            environment: self.patterns(&table.environment, named),
         }
     }
 

@@ -151,6 +151,12 @@ impl Grants {
         for group in others {
             name("groups", &self.groups, group)?;
         }
+        // Who makes or moves a directory elsewhere gives it to a user who may log in.
+        if let Some(home) = user.home.as_ref().filter(|_| user.manage_home)
+            && *home != format!("/home/{}", user.name)
+        {
+            self.check_tree(home)?;
+        }
         // Another name for root is root.
         if user.uid == Some(0) { name("users", &self.users, "root") } else { Ok(()) }
     }
@@ -163,12 +169,11 @@ impl Grants {
     }
 
     fn check_command(&self, argv: &[String], environment: &[(String, String)]) -> Result<(), Refused> {
-        // These decide which code a granted command runs.
-        let steers = |name: &str| name == "PATH" || name.starts_with("LD_");
-        if let Some((name, _)) = environment.iter().find(|(name, _)| steers(name)) {
-            return Err(("execute", format!("{name}=… {}", argv.join(" "))));
+        self.check_argv(argv)?;
+        if self.execute.iter().any(|pattern| matches!(&pattern[..], [all] if all == "**")) {
+            return Ok(());
         }
-        self.check_argv(argv)
+        environment.iter().try_for_each(|(variable, _)| name("environment", &self.environment, variable))
     }
 
     /// A file and the command that its content must pass.

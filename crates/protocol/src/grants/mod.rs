@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Guard, Resource};
+use crate::resource::{Guard, Resource, Spec};
 
 mod check;
 mod pattern;
@@ -49,21 +49,46 @@ pub struct Grants {
     pub network: Vec<String>,
     /// Commands that may be run, as argument vectors.
     pub execute: Vec<Vec<String>>,
+    /// Environment variables that commands may be given: some decide which code a granted command runs. Who may run any
+    /// command may give it any.
+    pub environment: Vec<String>,
 }
 
 /// A resource that the cookbook's grants do not cover.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("cookbook `{cookbook}` is not granted {capability} `{argument}` (declared as {resource})")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cookbook `{cookbook}` {refusal} (declared as {resource})")]
 pub struct Denied {
     /// The cookbook that declared the resource.
     pub cookbook: String,
-    /// The capability in the stack file's words, for example `files`.
-    pub capability: String,
-    /// The argument that no grant matches.
-    pub argument: String,
+    /// What of it is refused.
+    pub refusal: Refusal,
     /// The resource in Chef's form, for example `file[/etc/motd]`.
     pub resource: String,
 }
+
+/// What grants refuse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No grant matches an argument.
+    #[error("is not granted {key} `{argument}`")]
+    NotGranted {
+        /// The grant in the stack file's words, for example `files`.
+        key: &'static str,
+        /// The argument.
+        argument: String,
+    },
+    /// A symbolic link, or something that may hold one, in a place where links are trusted.
+    #[error(
+        "may make no symbolic link of `{path}`: a grant of `files` begins there or below, and the link would take it elsewhere"
+    )]
+    LinkAboveGrant {
+        /// The place.
+        path: String,
+    },
+}
+
+/// An argument of a sensitive resource may be what makes it sensitive; the names of others say what they are anyway.
+const HIDDEN: [&str; 4] = ["execute", "downloads", "repositories", "network"];
 
 impl Grants {
     /// Names of the capabilities with at least one grant, in the order of the WIT files.
@@ -91,19 +116,39 @@ impl Grants {
 
     /// Checks a resource, its guards included.
     pub fn check(&self, resource: &Resource) -> Result<(), Denied> {
-        let denied = |(capability, argument): (&str, String)| Denied {
+        let refused = |refusal| Denied {
             cookbook: resource.origin.cookbook.clone(),
-            capability: capability.to_owned(),
-            argument: if resource.common.sensitive && capability == "execute" {
-                "a sensitive command".to_owned()
-            } else {
-                argument
-            },
+            refusal,
             resource: resource.to_string(),
         };
+        let denied = |(key, argument): (&'static str, String)| {
+            let hidden = resource.common.sensitive && HIDDEN.contains(&key);
+            let argument = if hidden { "of a sensitive resource".to_owned() } else { argument };
+            refused(Refusal::NotGranted { key, argument })
+        };
         self.check_spec(&resource.spec).map_err(denied)?;
+        if let Some(path) = self.link_above_grant(&resource.spec) {
+            return Err(refused(Refusal::LinkAboveGrant { path }));
+        }
         let mut guards = resource.common.only_if.iter().chain(&resource.common.not_if);
         guards.try_for_each(|guard: &Guard| self.check_guard(guard)).map_err(denied)
+    }
+
+    /// The place where a resource could put a symbolic link that leads a grant elsewhere.
+    ///
+    /// Down to the directory that a grant names, links are the operator's and are followed. So the cookbook makes none
+    /// there, and checks nothing out that could have one there.
+    fn link_above_grant(&self, spec: &Spec) -> Option<String> {
+        let prefixes = || self.files.iter().map(|pattern| literal_prefix(pattern));
+        let below =
+            |prefix: &str, path: &str| prefix.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        match spec {
+            Spec::Link(link) => prefixes()
+                .any(|prefix| prefix == link.path || below(&prefix, &link.path))
+                .then(|| link.path.clone()),
+            Spec::Git(git) => prefixes().find(|prefix| below(prefix, &git.path)),
+            _ => None,
+        }
     }
 
     /// The longest directory that an operator named in a grant covering `path`, without wildcards.
@@ -122,7 +167,6 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::{pattern::argv_matches, *};
-    use crate::resource::Spec;
 
     fn grants(files: &[&str]) -> Grants {
         Grants { files: files.iter().map(ToString::to_string).collect(), ..Grants::default() }
@@ -213,7 +257,11 @@ mod tests {
     #[test]
     fn the_environment_cannot_make_a_granted_command_another() {
         use crate::resource::{ExecuteSpec, ProcessSpec};
-        let grants = Grants { execute: vec![vec!["nginx".into(), "-t".into()]], ..Grants::default() };
+        let mut grants = Grants {
+            execute: vec![vec!["nginx".into(), "-t".into()]],
+            environment: vec!["LANG".into(), "APP_*".into()],
+            ..Grants::default()
+        };
         let command = |name: &str| {
             Spec::Execute(ExecuteSpec {
                 argv: vec!["nginx".into(), "-t".into()],
@@ -223,9 +271,70 @@ mod tests {
                 },
             })
         };
-        assert_eq!(grants.check_spec(&command("LANG")), Ok(()));
-        for name in ["LD_PRELOAD", "PATH"] {
-            assert!(grants.check_spec(&command(name)).is_err(), "{name}");
+        for name in ["LANG", "APP_MODE"] {
+            assert_eq!(grants.check_spec(&command(name)), Ok(()), "{name}");
+        }
+        for name in ["LD_PRELOAD", "PATH", "BASH_ENV", "PERL5OPT", "GIT_SSH_COMMAND"] {
+            assert_eq!(grants.check_spec(&command(name)), Err(("environment", name.to_owned())));
+        }
+        // Who may run anything needs no variable for it.
+        grants.execute.push(vec!["**".into()]);
+        assert_eq!(grants.check_spec(&command("LD_PRELOAD")), Ok(()));
+    }
+
+    fn refusal(grants: &Grants, spec: Spec) -> Option<Refusal> {
+        let resource = Resource {
+            id: crate::ResourceId(0),
+            kind: "link".into(),
+            name: "x".into(),
+            origin: crate::resource::Origin { cookbook: "web".into(), recipe: "default".into() },
+            actions: Vec::new(),
+            spec,
+            common: crate::resource::Common::default(),
+        };
+        grants.check(&resource).err().map(|denied| denied.refusal)
+    }
+
+    #[test]
+    fn a_cookbook_makes_no_link_that_its_own_grants_would_follow() {
+        use crate::resource::{GitSpec, LinkSpec};
+        let grants = Grants {
+            downloads: vec!["**".into()],
+            ..grants(&["/srv/*", "/srv/app/**", "/srv/co/**", "/srv/co/config/**", "/etc/motd"])
+        };
+        let link =
+            |path: &str| refusal(&grants, Spec::Link(LinkSpec { path: path.into(), to: "/etc".into() }));
+        for path in ["/srv/app", "/srv/co", "/srv/co/config"] {
+            assert_eq!(link(path), Some(Refusal::LinkAboveGrant { path: path.into() }));
+        }
+        for path in ["/srv/app/current", "/srv/application", "/srv/co/other", "/etc/motd"] {
+            assert_eq!(link(path), None, "{path}");
+        }
+        let checkout = |path: &str| {
+            let repository = "https://example.org/app.git".into();
+            refusal(&grants, Spec::Git(GitSpec { path: path.into(), repository, ..GitSpec::default() }))
+        };
+        assert_eq!(checkout("/srv/app"), None);
+        assert_eq!(checkout("/srv/co"), Some(Refusal::LinkAboveGrant { path: "/srv/co/config".into() }));
+    }
+
+    #[test]
+    fn a_home_elsewhere_needs_a_grant_of_its_own() {
+        use crate::resource::UserSpec;
+        let grants = Grants { users: vec!["deploy*".into()], ..grants(&["/srv/app/**"]) };
+        let user = |home: &str, manage_home| {
+            grants.check_spec(&Spec::User(UserSpec {
+                name: "deploy".into(),
+                home: Some(home.into()),
+                manage_home,
+                ..UserSpec::default()
+            }))
+        };
+        assert_eq!(user("/home/deploy", true), Ok(()));
+        assert_eq!(user("/srv/app/home", true), Ok(()));
+        assert_eq!(user("/etc/systemd/system/cron.service.d", false), Ok(()));
+        for home in ["/etc/systemd/system/cron.service.d", "/home/other", "/home/deploy/../other"] {
+            assert_eq!(user(home, true), Err(("files", home.to_owned())));
         }
     }
 
