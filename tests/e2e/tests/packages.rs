@@ -30,7 +30,7 @@ fn installed(host: &Host, query: &str) -> Value {
 
 #[test]
 fn forty_packages_that_are_installed_cost_one_query() {
-    let site = Site::up_guests("p-forty", &["dnf", "systemd"]);
+    let site = Site::up_guests("p-forty", &["dnf", "systemd"], false);
 
     // Of dpkg, the agent reads the list itself.
     let host = site.host("systemd-1");

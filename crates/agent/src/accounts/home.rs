@@ -89,16 +89,25 @@ fn copies(
 pub fn predict_removed(account: &Account, context: &mut Context<'_>) -> Result<Vec<Prediction>, Error> {
     match managed::look(context, &account.home)? {
         State::Directory { attributes, .. } => {
-            refuse_foreign(account, attributes, "removed")?;
+            refuse_foreign(account, attributes, "removed", context)?;
             Ok(vec![Prediction::Path(account.home.clone(), State::Absent)])
         }
         _ => Ok(Vec::new()),
     }
 }
 
-fn refuse_foreign(account: &Account, of_home: Attributes, done: &'static str) -> Result<(), AccountError> {
+fn refuse_foreign(
+    account: &Account,
+    of_home: Attributes,
+    done: &'static str,
+    context: &mut Context<'_>,
+) -> Result<(), AccountError> {
     let own = match of_home.owner {
-        Owner::Id(uid) => account.uid == Some(uid),
+        // With another number of the user, the tool gives them the directory as well.
+        Owner::Id(uid) => {
+            let now = context.node.accounts().user(&account.name).map(|user| user.uid);
+            account.uid == Some(uid) || now == Some(uid)
+        }
         Owner::Predicted(name) => name == account.name,
     };
     let (name, home) = (account.name.clone(), account.home.clone());
@@ -112,7 +121,7 @@ pub fn predict_moved(
     context: &mut Context<'_>,
 ) -> Result<Vec<Prediction>, Error> {
     match managed::look(context, &account.home)? {
-        State::Directory { attributes, .. } => refuse_foreign(account, attributes, "moved")?,
+        State::Directory { attributes, .. } => refuse_foreign(account, attributes, "moved", context)?,
         _ => return Ok(Vec::new()),
     }
     let refuse =
