@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine_protocol::{
     Action, Collection, Grants, Resource, ResourceId,
-    grants::Refusal,
     resource::{Common, CookbookGrants, Guard, Notification, Origin, Timing},
 };
 
@@ -299,19 +298,8 @@ impl Collector {
             let grants = grants.get(&resource.origin.cookbook).unwrap_or(&nothing);
             if let Err(denied) = grants.check(resource) {
                 errors.push(
-                    ContractError::new(
-                        Code::Denied,
-                        match denied.refusal {
-                            Refusal::NotGranted { .. } => format!(
-                                "cookbook `{0}` {1}; if it should be, add it to [cookbooks.{0}.grants] in the stack file",
-                                denied.cookbook, denied.refusal
-                            ),
-                            Refusal::LinkAboveGrant { .. } => {
-                                format!("cookbook `{}` {}", denied.cookbook, denied.refusal)
-                            }
-                        },
-                    )
-                    .of(denied.resource),
+                    ContractError::new(Code::Denied, format!("{}; {}", denied.problem(), denied.remedy()))
+                        .of(denied.resource),
                 );
             }
         }

@@ -175,25 +175,34 @@ fn a_link_that_a_user_plants_below_the_granted_directory_leads_nowhere() {
 }
 
 #[test]
-fn a_link_that_a_cookbook_makes_itself_does_not_lead_its_grant_elsewhere() {
-    let site = Site::up("own-link", &["node-1"]);
+fn a_link_that_a_cookbook_puts_in_place_of_the_granted_directory_leads_nowhere() {
+    let site = Site::up("own-links", &["node-1"]);
     let host = site.host("node-1");
-    let declared = json!([
-        {"resource": "link", "name": "/srv", "to": "/etc"},
-        {"resource": "file", "name": "/srv/planted", "content": "x"},
-    ]);
-    host.check_exec(["rm", "-rf", "/srv"]).unwrap();
-    site.write_probe_stack(&declared, "");
+    host.check_exec(["mkdir", "-p", "/srv/app"]).unwrap();
+    site.write_probe_stack(
+        &json!([
+            {"resource": "directory", "name": "/srv/app", "recursive": true, "action": ["delete"]},
+            {"resource": "link", "name": "/srv/app", "to": "/etc"},
+            {"resource": "file", "name": "/srv/app/planted", "content": "x"},
+        ]),
+        "",
+    );
+    // Overlapping grants: the first one covers the link, the second one trusts it.
+    let files = "files = [\"/srv/**\", ";
+    let stack = site.stack();
+    assert!(stack.contains(files));
+    site.write_stack(&stack.replace(files, "files = [\"/srv/*\", \"/srv/app/**\", "));
     for command in ["plan", "run"] {
         let run = site.engine.json(&[command, "setup"]).exits(1);
-        assert_eq!(run.result("node-1"), "evaluation_failed");
+        let error = run.error("node-1");
         assert!(
-            run.error("node-1").contains("may make no symbolic link of `/srv`"),
-            "{}",
-            run.error("node-1")
+            error.contains("link[/srv/app]: ") && error.contains("may bring no symbolic link"),
+            "{error}"
         );
+        // Nothing has been sent.
+        assert!(exists(host, "/srv/app"));
     }
-    assert!(!exists(host, "/srv") && !exists(host, "/etc/planted"));
+    assert!(!exists(host, "/etc/planted"));
 }
 
 #[test]

@@ -130,6 +130,23 @@ fn what_is_not_granted_is_denied_with_the_way_to_grant_it() {
 }
 
 #[test]
+fn a_link_in_place_of_a_granted_directory_is_said_before_anything_is_sent() {
+    let mut collector = Collector::default();
+    let id = declare(&mut collector, "link", "/srv/app");
+    collector.set(id, "to", Value::Text("/etc".into())).unwrap();
+    let errors =
+        take(&mut collector, Grants { files: vec!["/srv/app/**".into()], ..Grants::default() }).unwrap_err();
+    assert_eq!(
+        errors,
+        [
+            "link[/srv/app]: cookbook `web` may bring no symbolic link to `/srv/app`: a grant of its files names \
+             `/srv/app`, and the way there must not lead elsewhere; put it below `/srv/app`, or change `files` \
+             under [cookbooks.web.grants] in the stack file"
+        ]
+    );
+}
+
+#[test]
 fn guards_need_grants_as_well() {
     let mut collector = Collector::default();
     let file = declare(&mut collector, "file", "/srv/x");

@@ -12,6 +12,9 @@ type Refused = (&'static str, String);
 /// Stands for any name that may come in an archive or a repository.
 const ANY_NAME: &str = "\u{1}";
 
+/// Deeper than this is matched by `**` alone.
+const DEPTH: usize = 64;
+
 impl Grants {
     pub(super) fn check_spec(&self, spec: &Spec) -> Result<(), Refused> {
         match spec {
@@ -202,7 +205,8 @@ impl Grants {
     /// Whether anything may be put below a directory, whatever its name.
     pub(super) fn check_tree(&self, path: &str) -> Result<(), Refused> {
         self.check_path(path)?;
-        self.check_path(&format!("{}/{ANY_NAME}/{ANY_NAME}", path.trim_end_matches('/')))
+        let below = format!("/{ANY_NAME}").repeat(DEPTH);
+        self.check_path(&format!("{}{below}", path.trim_end_matches('/')))
             .map_err(|_| ("files", format!("{path}/**")))
     }
 

@@ -5,12 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Guard, Resource, Spec};
+use crate::resource::{Guard, Resource};
 
 mod check;
+mod links;
 mod pattern;
-
-use pattern::{literal_prefix, path_matches};
 
 /// The capabilities granted to one cookbook, with the arguments that each may be used with.
 ///
@@ -54,41 +53,49 @@ pub struct Grants {
     pub environment: Vec<String>,
 }
 
+/// An argument of a sensitive resource may be what makes it sensitive; the names of others say what they are anyway.
+const HIDDEN: [&str; 4] = ["execute", "downloads", "repositories", "network"];
+
 /// A resource that the cookbook's grants do not cover.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cookbook `{cookbook}` {refusal} (declared as {resource})")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{} (declared as {resource})", self.problem())]
 pub struct Denied {
     /// The cookbook that declared the resource.
     pub cookbook: String,
-    /// What of it is refused.
-    pub refusal: Refusal,
+    /// The capability in the stack file's words, for example `files`.
+    pub capability: String,
+    /// The argument that no grant matches.
+    pub argument: String,
+    /// The directory of a grant that a symbolic link at `argument` would lead elsewhere.
+    pub astray: Option<String>,
     /// The resource in Chef's form, for example `file[/etc/motd]`.
     pub resource: String,
 }
 
-/// What grants refuse.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No grant matches an argument.
-    #[error("is not granted {key} `{argument}`")]
-    NotGranted {
-        /// The grant in the stack file's words, for example `files`.
-        key: &'static str,
-        /// The argument.
-        argument: String,
-    },
-    /// A symbolic link, or something that may hold one, in a place where links are trusted.
-    #[error(
-        "may make no symbolic link of `{path}`: a grant of `files` begins there or below, and the link would take it elsewhere"
-    )]
-    LinkAboveGrant {
-        /// The place.
-        path: String,
-    },
-}
+impl Denied {
+    /// What is denied, without the resource.
+    pub fn problem(&self) -> String {
+        let Denied { cookbook, capability, argument, .. } = self;
+        match &self.astray {
+            None => format!("cookbook `{cookbook}` is not granted {capability} `{argument}`"),
+            Some(directory) => format!(
+                "cookbook `{cookbook}` may bring no symbolic link to `{argument}`: a grant of its files names \
+                 `{directory}`, and the way there must not lead elsewhere"
+            ),
+        }
+    }
 
-/// An argument of a sensitive resource may be what makes it sensitive; the names of others say what they are anyway.
-const HIDDEN: [&str; 4] = ["execute", "downloads", "repositories", "network"];
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        let grants = format!("[cookbooks.{}.grants]", self.cookbook);
+        match &self.astray {
+            None => format!("if it should be, add it to {grants} in the stack file"),
+            Some(directory) => {
+                format!("put it below `{directory}`, or change `files` under {grants} in the stack file")
+            }
+        }
+    }
+}
 
 impl Grants {
     /// Names of the capabilities with at least one grant, in the order of the WIT files.
@@ -116,57 +123,30 @@ impl Grants {
 
     /// Checks a resource, its guards included.
     pub fn check(&self, resource: &Resource) -> Result<(), Denied> {
-        let refused = |refusal| Denied {
+        let denied = |(capability, argument): (&str, String), astray| Denied {
             cookbook: resource.origin.cookbook.clone(),
-            refusal,
+            capability: capability.to_owned(),
+            argument: if resource.common.sensitive && HIDDEN.contains(&capability) {
+                "of a sensitive resource".to_owned()
+            } else {
+                argument
+            },
+            astray,
             resource: resource.to_string(),
         };
-        let denied = |(key, argument): (&'static str, String)| {
-            let hidden = resource.common.sensitive && HIDDEN.contains(&key);
-            let argument = if hidden { "of a sensitive resource".to_owned() } else { argument };
-            refused(Refusal::NotGranted { key, argument })
-        };
-        self.check_spec(&resource.spec).map_err(denied)?;
-        if let Some(path) = self.link_above_grant(&resource.spec) {
-            return Err(refused(Refusal::LinkAboveGrant { path }));
-        }
+        let refused = |refused| denied(refused, None);
+        self.check_spec(&resource.spec).map_err(refused)?;
+        self.check_links(&resource.spec)
+            .map_err(|astray| denied(("files", astray.link), Some(astray.directory)))?;
         let mut guards = resource.common.only_if.iter().chain(&resource.common.not_if);
-        guards.try_for_each(|guard: &Guard| self.check_guard(guard)).map_err(denied)
-    }
-
-    /// The place where a resource could put a symbolic link that leads a grant elsewhere.
-    ///
-    /// Down to the directory that a grant names, links are the operator's and are followed. So the cookbook makes none
-    /// there, and checks nothing out that could have one there.
-    fn link_above_grant(&self, spec: &Spec) -> Option<String> {
-        let prefixes = || self.files.iter().map(|pattern| literal_prefix(pattern));
-        let below =
-            |prefix: &str, path: &str| prefix.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        match spec {
-            Spec::Link(link) => prefixes()
-                .any(|prefix| prefix == link.path || below(&prefix, &link.path))
-                .then(|| link.path.clone()),
-            Spec::Git(git) => prefixes().find(|prefix| below(prefix, &git.path)),
-            _ => None,
-        }
-    }
-
-    /// The longest directory that an operator named in a grant covering `path`, without wildcards.
-    ///
-    /// What lies above and including this directory is the operator's choice; below it a symbolic
-    /// link could lead out of the grant, so the agent follows none.
-    pub fn trusted_prefix(&self, path: &str) -> Option<String> {
-        self.files
-            .iter()
-            .filter(|pattern| path_matches(pattern, path))
-            .map(|pattern| literal_prefix(pattern))
-            .max_by_key(String::len)
+        guards.try_for_each(|guard: &Guard| self.check_guard(guard)).map_err(refused)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{pattern::argv_matches, *};
+    use crate::resource::Spec;
 
     fn grants(files: &[&str]) -> Grants {
         Grants { files: files.iter().map(ToString::to_string).collect(), ..Grants::default() }
@@ -196,14 +176,6 @@ mod tests {
         {
             assert!(grants(&["/**", "**"]).check_path(path).is_err(), "{path:?}");
         }
-    }
-
-    #[test]
-    fn the_trusted_prefix_ends_before_the_first_wildcard_and_before_the_last_component() {
-        assert_eq!(grants(&["/etc/nginx/**"]).trusted_prefix("/etc/nginx/a"), Some("/etc/nginx".into()));
-        assert_eq!(grants(&["/etc/motd"]).trusted_prefix("/etc/motd"), Some("/etc".into()));
-        assert_eq!(grants(&["/srv/*/x"]).trusted_prefix("/srv/a/x"), Some("/srv".into()));
-        assert_eq!(grants(&["/**"]).trusted_prefix("/srv/a/x"), Some("/".into()));
     }
 
     #[test]
@@ -280,42 +252,6 @@ mod tests {
         // Who may run anything needs no variable for it.
         grants.execute.push(vec!["**".into()]);
         assert_eq!(grants.check_spec(&command("LD_PRELOAD")), Ok(()));
-    }
-
-    fn refusal(grants: &Grants, spec: Spec) -> Option<Refusal> {
-        let resource = Resource {
-            id: crate::ResourceId(0),
-            kind: "link".into(),
-            name: "x".into(),
-            origin: crate::resource::Origin { cookbook: "web".into(), recipe: "default".into() },
-            actions: Vec::new(),
-            spec,
-            common: crate::resource::Common::default(),
-        };
-        grants.check(&resource).err().map(|denied| denied.refusal)
-    }
-
-    #[test]
-    fn a_cookbook_makes_no_link_that_its_own_grants_would_follow() {
-        use crate::resource::{GitSpec, LinkSpec};
-        let grants = Grants {
-            downloads: vec!["**".into()],
-            ..grants(&["/srv/*", "/srv/app/**", "/srv/co/**", "/srv/co/config/**", "/etc/motd"])
-        };
-        let link =
-            |path: &str| refusal(&grants, Spec::Link(LinkSpec { path: path.into(), to: "/etc".into() }));
-        for path in ["/srv/app", "/srv/co", "/srv/co/config"] {
-            assert_eq!(link(path), Some(Refusal::LinkAboveGrant { path: path.into() }));
-        }
-        for path in ["/srv/app/current", "/srv/application", "/srv/co/other", "/etc/motd"] {
-            assert_eq!(link(path), None, "{path}");
-        }
-        let checkout = |path: &str| {
-            let repository = "https://example.org/app.git".into();
-            refusal(&grants, Spec::Git(GitSpec { path: path.into(), repository, ..GitSpec::default() }))
-        };
-        assert_eq!(checkout("/srv/app"), None);
-        assert_eq!(checkout("/srv/co"), Some(Refusal::LinkAboveGrant { path: "/srv/co/config".into() }));
     }
 
     #[test]
