@@ -30,7 +30,7 @@ impl Entry {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.split_whitespace();
+        let mut fields = line.split_ascii_whitespace();
         let device = fields.next().filter(|field| !field.starts_with('#'))?;
         let (mount_point, filesystem) = (fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or("defaults").to_owned();
@@ -55,38 +55,45 @@ impl Entry {
 }
 
 /// The line for the same mount point, or for swap the same device.
-pub fn find(text: &str, like: &Entry) -> Option<Entry> {
-    text.lines().filter_map(Entry::parse).find(|entry| entry.rivals(like))
+pub fn find(text: &[u8], like: &Entry) -> Option<Entry> {
+    lines(text).filter_map(parse).find(|entry| entry.rivals(like))
 }
 
 /// The text with this entry in the place of its rivals, or at the end.
-pub fn set(text: &str, entry: &Entry) -> String {
+pub fn set(text: &[u8], entry: &Entry) -> Vec<u8> {
     edit(text, entry, Some(entry))
 }
 
 /// The text without the lines for the same thing.
-pub fn remove(text: &str, like: &Entry) -> String {
+pub fn remove(text: &[u8], like: &Entry) -> Vec<u8> {
     edit(text, like, None)
 }
 
-fn edit(text: &str, like: &Entry, mut new: Option<&Entry>) -> String {
-    let mut edited = String::with_capacity(text.len() + 80);
-    for line in text.split_inclusive('\n') {
-        if !Entry::parse(line).is_some_and(|entry| entry.rivals(like)) {
-            edited.push_str(line);
+fn edit(text: &[u8], like: &Entry, mut new: Option<&Entry>) -> Vec<u8> {
+    let mut edited = Vec::with_capacity(text.len() + 80);
+    for line in lines(text) {
+        if !parse(line).is_some_and(|entry| entry.rivals(like)) {
+            edited.extend_from_slice(line);
         } else if let Some(entry) = new.take() {
-            edited.push_str(&entry.line());
-            edited.push('\n');
+            edited.extend_from_slice(format!("{}\n", entry.line()).as_bytes());
         }
     }
     if let Some(entry) = new {
-        if !edited.is_empty() && !edited.ends_with('\n') {
-            edited.push('\n');
+        if !edited.is_empty() && !edited.ends_with(b"\n") {
+            edited.push(b'\n');
         }
-        edited.push_str(&entry.line());
-        edited.push('\n');
+        edited.extend_from_slice(format!("{}\n", entry.line()).as_bytes());
     }
     edited
+}
+
+/// What a line says. It may be in any encoding; only what is not edited must come out as it went in.
+fn parse(line: &[u8]) -> Option<Entry> {
+    Entry::parse(&String::from_utf8_lossy(line))
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
 }
 
 #[cfg(test)]
@@ -110,35 +117,63 @@ mod tests {
         UUID=0a1b /               ext4    errors=remount-ro 0       1\n\n\
         \t/dev/vdb\t/srv/a\\040b ext4 noatime\n/swapfile none swap sw 0 0";
 
+    fn shown(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
     #[test]
     fn a_line_is_found_changed_added_and_removed_and_the_others_are_kept() {
-        let found = find(FSTAB, &entry("", "/srv/a b")).unwrap();
+        let text = FSTAB.as_bytes();
+        let found = find(text, &entry("", "/srv/a b")).unwrap();
         assert_eq!((found.device.as_str(), found.options.as_str(), found.pass), ("/dev/vdb", "noatime", 0));
-        let changed = set(FSTAB, &entry("/dev/vdc", "/srv/a b"));
+        let changed = set(text, &entry("/dev/vdc", "/srv/a b"));
+        let changed = shown(&changed);
         assert!(changed.contains("\n/dev/vdc /srv/a\\040b ext4 defaults 0 2\n/swapfile"), "{changed}");
-        let added = set(FSTAB, &entry("/dev/vdd", "/srv/d"));
-        assert_eq!(added, format!("{FSTAB}\n/dev/vdd /srv/d ext4 defaults 0 2\n"));
-        assert_eq!(remove(&added, &entry("", "/srv/d")), format!("{FSTAB}\n"));
+        let added = set(text, &entry("/dev/vdd", "/srv/d"));
+        assert_eq!(shown(&added), format!("{FSTAB}\n/dev/vdd /srv/d ext4 defaults 0 2\n"));
+        assert_eq!(shown(&remove(&added, &entry("", "/srv/d"))), format!("{FSTAB}\n"));
         let swap = Entry { filesystem: "swap".into(), ..entry("/swapfile", "none") };
-        assert_eq!(find(FSTAB, &swap).map(|entry| entry.options), Some("sw".into()));
-        assert_eq!(find(FSTAB, &Entry { device: "/other".into(), ..swap }), None);
+        assert_eq!(find(text, &swap).map(|entry| entry.options), Some("sw".into()));
+        assert_eq!(find(text, &Entry { device: "/other".into(), ..swap }), None);
+    }
+
+    #[test]
+    fn lines_in_another_encoding_are_kept() {
+        let latin1 = b"# gro\xdfe Platte\n/dev/vdb /srv/b\xfccher ext4 defaults 0 2\r\n".as_slice();
+        let new = entry("/dev/vdc", "/srv/c");
+        let added = set(latin1, &new);
+        assert_eq!(added, [latin1, b"/dev/vdc /srv/c ext4 defaults 0 2\n"].concat());
+        assert_eq!(remove(&added, &new), latin1);
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>().prop_filter("one line", |byte| *byte != b'\n'), 0..40),
+            "[ -~]{0,40}".prop_map(String::into_bytes),
+            "/dev/[x-z] /[a-c] ext4 [a-z]{1,5}\\PC?".prop_map(String::into_bytes),
+        ]
     }
 
     proptest! {
         #[test]
         fn an_edit_is_done_once_and_touches_nothing_else(
-            lines in proptest::collection::vec("[ -~]{0,40}", 0..8),
+            lines in prop::collection::vec(line(), 0..8),
             mount_point in "/[a-z \\\\#]{1,8}",
         ) {
-            let text = lines.join("\n");
+            let text = lines.join(&b'\n');
             let entry = entry("/dev/x y", &mount_point);
             let once = set(&text, &entry);
             prop_assert_eq!(find(&once, &entry), Some(entry.clone()));
-            prop_assert_eq!(set(&once, &entry), once.clone());
+            prop_assert_eq!(&set(&once, &entry), &once);
             let without = remove(&once, &entry);
             prop_assert_eq!(find(&without, &entry), None);
-            let before = remove(&text, &entry);
-            prop_assert_eq!(without.trim_end_matches('\n'), before.trim_end_matches('\n'));
+            let rest = |text: &[u8]| remove(text, &entry).trim_ascii_end().to_vec();
+            prop_assert_eq!(rest(&without), rest(&text));
+            // Every other line is there, byte by byte and in order.
+            let others = lines.iter().filter(|line| !parse(line).is_some_and(|other| other.rivals(&entry)));
+            let kept: Vec<&[u8]> = others.map(Vec::as_slice).collect();
+            let kept = kept.join(&b'\n');
+            prop_assert_eq!(rest(&without), kept.trim_ascii_end());
         }
     }
 }

@@ -184,7 +184,6 @@ pub(super) fn fstab_change(
     context: &mut Context<'_>,
 ) -> Result<Option<(managed::Managed, Option<String>)>, Error> {
     let text = managed::read(context, fstab::PATH)?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&text).into_owned();
     let old = fstab::find(&text, entry);
     if if wanted { old.as_ref() == Some(entry) } else { old.is_none() } {
         return Ok(None);
