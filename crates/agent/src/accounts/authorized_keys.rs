@@ -72,6 +72,19 @@ pub enum KeysError {
     },
 }
 
+impl KeysError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            KeysError::NoUser { .. }
+            | KeysError::NoHome { .. }
+            | KeysError::Foreign { .. }
+            | KeysError::Rights { .. } => false,
+            KeysError::AsUser { source, .. } => source.may_quote(),
+        }
+    }
+}
+
 /// Checks the keys of a user.
 pub fn check<'r>(
     resource: &'r Resource,

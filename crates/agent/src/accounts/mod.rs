@@ -157,7 +157,24 @@ pub enum AccountError {
 impl AccountError {
     /// Whether the message may quote what a sensitive resource hides.
     pub fn may_quote(&self) -> bool {
-        matches!(self, AccountError::Tool { .. } | AccountError::Sudoers(_))
+        match self {
+            AccountError::Name { .. }
+            | AccountError::Value { .. }
+            | AccountError::NoGroup { .. }
+            | AccountError::NoMember { .. }
+            | AccountError::NoUser { .. }
+            | AccountError::Taken { .. }
+            | AccountError::PrimaryGroup { .. }
+            | AccountError::NothingToUnlock { .. }
+            | AccountError::NoShadow { .. }
+            | AccountError::Shadow { .. }
+            | AccountError::ForeignHome { .. }
+            | AccountError::HomeInTheWay { .. }
+            | AccountError::NoTools
+            | AccountError::NeedsShadow { .. } => false,
+            AccountError::Keys(error) => error.may_quote(),
+            AccountError::Tool { .. } | AccountError::Sudoers(_) => true,
+        }
     }
 }
 

@@ -44,7 +44,12 @@ pub enum DownloadError {
 impl DownloadError {
     /// Whether the message may quote what a sensitive resource hides.
     pub fn may_quote(&self) -> bool {
-        matches!(self, DownloadError::Git(_))
+        match self {
+            DownloadError::Http(_)
+            | DownloadError::Status { .. }
+            | DownloadError::Checksum { .. }
+            | DownloadError::Git(_) => true,
+        }
     }
 }
 

@@ -48,6 +48,19 @@ pub enum ExecuteError {
     },
 }
 
+impl ExecuteError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            ExecuteError::Empty
+            | ExecuteError::User { .. }
+            | ExecuteError::NoUser { .. }
+            | ExecuteError::Script { .. } => false,
+            ExecuteError::Command(_) => true,
+        }
+    }
+}
+
 /// Checks a command.
 pub fn check<'r>(
     resource: &'r Resource,

@@ -200,7 +200,27 @@ pub enum FileError {
 impl FileError {
     /// Whether the message may quote what is in a file.
     pub fn may_quote(&self) -> bool {
-        matches!(self, FileError::Malformed { .. } | FileError::Refused { .. } | FileError::Edit { .. })
+        match self {
+            FileError::Symlink { .. }
+            | FileError::IsLink { .. }
+            | FileError::WrongKind { .. }
+            | FileError::NotADirectory { .. }
+            | FileError::NoParent { .. }
+            | FileError::NotEmpty { .. }
+            | FileError::Mounted { .. }
+            | FileError::Root
+            | FileError::Changed { .. }
+            | FileError::NoSuchOwner { .. }
+            | FileError::Full { .. }
+            | FileError::NoFile { .. }
+            | FileError::TooLarge { .. }
+            | FileError::Unforeseen { .. }
+            | FileError::System { .. } => false,
+            FileError::Malformed { .. }
+            | FileError::Refused { .. }
+            | FileError::Edit { .. }
+            | FileError::Archive { .. } => true,
+        }
     }
 }
 

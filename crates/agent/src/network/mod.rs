@@ -49,6 +49,16 @@ pub enum NetworkError {
     Stopped,
 }
 
+impl NetworkError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            NetworkError::Stopped => false,
+            NetworkError::Address { .. } | NetworkError::Http(_) | NetworkError::InVain { .. } => true,
+        }
+    }
+}
+
 impl From<NetworkError> for Error {
     fn from(error: NetworkError) -> Self {
         match error {

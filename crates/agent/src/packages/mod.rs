@@ -129,6 +129,27 @@ pub enum PackageError {
     },
 }
 
+impl PackageError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            PackageError::OneVersion
+            | PackageError::NoManager { .. }
+            | PackageError::Cannot { .. }
+            | PackageError::Status { .. }
+            | PackageError::Locked { .. }
+            | PackageError::OtherManager { .. } => false,
+            PackageError::Name { .. }
+            | PackageError::Version { .. }
+            | PackageError::Manager { .. }
+            | PackageError::NoFile { .. }
+            | PackageError::OtherPackage { .. }
+            | PackageError::NotSo { .. }
+            | PackageError::Output { .. } => true,
+        }
+    }
+}
+
 /// Reads what is installed, once.
 pub(super) fn installed<'c>(context: &'c mut Context<'_>) -> Result<&'c Installed, PackageError> {
     if context.node.packages.is_none() {

@@ -66,6 +66,19 @@ pub enum ScheduleError {
     },
 }
 
+impl ScheduleError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            ScheduleError::NoUser { .. } | ScheduleError::NoCron { .. } | ScheduleError::TooLong { .. } => {
+                false
+            }
+            ScheduleError::File(error) => error.may_quote(),
+            ScheduleError::Calendar { .. } | ScheduleError::Tool { .. } => true,
+        }
+    }
+}
+
 /// What is missing is no error while a package or command before may bring it.
 fn unless_brought<'r>(context: &Context<'_>, error: ScheduleError) -> Result<Check<'r>, Error> {
     context.opaque().map(Check::Unknown).ok_or_else(|| error.into())

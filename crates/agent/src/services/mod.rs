@@ -160,6 +160,31 @@ pub enum ServiceError {
     },
 }
 
+impl ServiceError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            ServiceError::Name { .. }
+            | ServiceError::Template { .. }
+            | ServiceError::NoManager { .. }
+            | ServiceError::NeedsSystemd { .. }
+            | ServiceError::Draft { .. }
+            | ServiceError::NoVerify { .. }
+            | ServiceError::NotFound { .. }
+            | ServiceError::Masked { .. }
+            | ServiceError::InTheWay { .. }
+            | ServiceError::CannotMask { .. }
+            | ServiceError::NoRunlevels { .. }
+            | ServiceError::CannotReload { .. } => false,
+            ServiceError::File(error) => error.may_quote(),
+            ServiceError::Refused { .. }
+            | ServiceError::Manager { .. }
+            | ServiceError::NotRunning { .. }
+            | ServiceError::NotStopped { .. } => true,
+        }
+    }
+}
+
 /// An instance of a template, for messages.
 fn instance(template: &str) -> String {
     template.replacen('@', "@1", 1)

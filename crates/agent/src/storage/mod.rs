@@ -99,6 +99,25 @@ pub enum StorageError {
     },
 }
 
+impl StorageError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            StorageError::Read { .. }
+            | StorageError::NoMountPoint { .. }
+            | StorageError::NotSwap { .. }
+            | StorageError::Full { .. } => false,
+            StorageError::File(error) => error.may_quote(),
+            StorageError::Tool { .. }
+            | StorageError::Occupied { .. }
+            | StorageError::NoDevice { .. }
+            | StorageError::NotADevice { .. }
+            | StorageError::NotBlank { .. }
+            | StorageError::Elsewhere { .. } => true,
+        }
+    }
+}
+
 /// Names the program's package in the error if the program is missing.
 pub(crate) fn tool(what: impl Into<String>) -> impl FnOnce(CommandError) -> StorageError {
     let what = what.into();

@@ -59,3 +59,21 @@ pub enum SystemError {
         source: CommandError,
     },
 }
+
+impl SystemError {
+    /// Whether the message may quote what a sensitive resource hides.
+    pub fn may_quote(&self) -> bool {
+        match self {
+            SystemError::Reboot { .. } => false,
+            SystemError::File(error) => error.may_quote(),
+            SystemError::Hostname(_)
+            | SystemError::Hosts(_)
+            | SystemError::Limits(_)
+            | SystemError::Locale(_)
+            | SystemError::Module(_)
+            | SystemError::Sysctl(_)
+            | SystemError::Timezone(_)
+            | SystemError::Tool { .. } => true,
+        }
+    }
+}
