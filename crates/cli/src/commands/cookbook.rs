@@ -193,10 +193,18 @@ fn describe(package: &Package, bytes: usize, digest: &str) -> String {
     let asked = &metadata.capabilities;
     let lists = [
         ("packages", &asked.packages),
+        ("repositories", &asked.repositories),
         ("files", &asked.files),
+        ("downloads", &asked.downloads),
         ("services", &asked.services),
+        ("units", &asked.units),
+        ("schedules", &asked.schedules),
         ("users", &asked.users),
         ("groups", &asked.groups),
+        ("sudoers", &asked.sudoers),
+        ("system", &asked.system),
+        ("storage", &asked.storage),
+        ("network", &asked.network),
     ];
     for (capability, patterns) in lists {
         if !patterns.is_empty() {
@@ -204,6 +212,9 @@ fn describe(package: &Package, bytes: usize, digest: &str) -> String {
         }
     }
     lines.extend(asked.execute.iter().map(|argv| format!("  execute  {}", argv.join(" "))));
+    if !asked.environment.is_empty() {
+        lines.push(format!("  environment  {}", asked.environment.join(", ")));
+    }
     lines.extend([String::new(), "Imports".to_owned()]);
     lines.extend(package.imports.iter().map(|import| format!("  {import}")));
     lines.iter().flat_map(|line| [visible::line(line), "\n".into()]).collect()

@@ -56,8 +56,11 @@ const BACKUP: PropertyDefinition = property(
 const CREATES: PropertyDefinition =
     property("creates", ValueType::Text, "Skip it if something is at this absolute path.");
 const CWD: PropertyDefinition = property("cwd", ValueType::Text, "Working directory. Default `/`.");
-const ENVIRONMENT: PropertyDefinition =
-    property("environment", ValueType::TextMap, "Environment variables, on top of a minimal environment.");
+const ENVIRONMENT: PropertyDefinition = property(
+    "environment",
+    ValueType::TextMap,
+    "Environment variables, on top of a minimal environment. Each needs a grant of `environment`.",
+);
 const RUN_USER: PropertyDefinition =
     property("user", ValueType::Text, "User to run as. Default: the agent's, usually root.");
 const RUN_GROUP: PropertyDefinition =

@@ -79,7 +79,11 @@ pub(super) static CRON: TypeDefinition = TypeDefinition {
         ),
         property("command", ValueType::TextList, "Program and arguments. Needed for `create`."),
         property("user", ValueType::Text, "User that it runs as. Default root."),
-        property("environment", ValueType::TextMap, "Environment variables."),
+        property(
+            "environment",
+            ValueType::TextMap,
+            "Environment variables. Each needs a grant of `environment`.",
+        ),
         property(
             "mailto",
             ValueType::Text,
@@ -119,7 +123,11 @@ pub(super) static TIMER: TypeDefinition = TypeDefinition {
             "Make up for a start that was missed while the node was off. Default false.",
         ),
         property("command", ValueType::TextList, "Program and arguments. Needed for `create`."),
-        property("environment", ValueType::TextMap, "Environment variables."),
+        property(
+            "environment",
+            ValueType::TextMap,
+            "Environment variables. Each needs a grant of `environment`.",
+        ),
         property("user", ValueType::Text, "User that it runs as. Default root."),
     ],
     example: concat!(

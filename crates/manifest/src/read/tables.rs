@@ -119,7 +119,7 @@ tables! {
         network: List<String>,
         /// Commands that may be run, as argument vectors; a last `**` stands for any further arguments.
         execute: List<List<String>>,
-        /// Environment variables that commands may be given, for example `APP_*`; any, where any command may be run.
+        /// Names of environment variables that these commands may be given, for example `APP_*`. A command pattern for any command, `["**"]`, grants all.
         environment: List<String>,
     }
 

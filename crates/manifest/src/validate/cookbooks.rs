@@ -59,7 +59,7 @@ impl Validator<'_> {
             storage: self.patterns(&table.storage, named),
             network: self.patterns(&table.network, named),
             execute: self.commands(&table.execute),
-            environment: self.patterns(&table.environment, named),
+            environment: self.patterns(&table.environment, variable),
         }
     }
 
@@ -132,6 +132,18 @@ fn named(pattern: &str) -> Result<(), Refusal> {
             problem: "a grant is empty",
             label: NOTHING,
             hint: "write a name or a glob, for example `nginx*`",
+        });
+    }
+    Ok(())
+}
+
+fn variable(pattern: &str) -> Result<(), Refusal> {
+    named(pattern)?;
+    if pattern.contains('=') {
+        return Err(Refusal {
+            problem: "a grant of an environment variable has a value",
+            label: NOTHING,
+            hint: "write the name or a glob alone, for example `APP_*`",
         });
     }
     Ok(())

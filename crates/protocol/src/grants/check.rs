@@ -2,7 +2,9 @@
 
 use super::{
     Grants,
-    pattern::{argv_matches, glob, is_normal, is_plain_repository, is_plain_url, path_matches},
+    pattern::{
+        argv_matches, glob, is_any_command, is_normal, is_plain_repository, is_plain_url, path_matches,
+    },
 };
 use crate::resource::{Guard, ProcessSpec, Spec, UserSpec, Verify};
 
@@ -173,7 +175,8 @@ impl Grants {
 
     fn check_command(&self, argv: &[String], environment: &[(String, String)]) -> Result<(), Refused> {
         self.check_argv(argv)?;
-        if self.execute.iter().any(|pattern| matches!(&pattern[..], [all] if all == "**")) {
+        // Many a variable decides which code a granted command runs.
+        if self.execute.iter().any(|pattern| is_any_command(pattern)) {
             return Ok(());
         }
         environment.iter().try_for_each(|(variable, _)| name("environment", &self.environment, variable))

@@ -48,8 +48,7 @@ pub struct Grants {
     pub network: Vec<String>,
     /// Commands that may be run, as argument vectors.
     pub execute: Vec<Vec<String>>,
-    /// Environment variables that commands may be given: some decide which code a granted command runs. Who may run any
-    /// command may give it any.
+    /// Names of environment variables that commands may be given; all where any command is granted.
     pub environment: Vec<String>,
 }
 
@@ -98,7 +97,8 @@ impl Denied {
 }
 
 impl Grants {
-    /// Names of the capabilities with at least one grant, in the order of the WIT files.
+    /// Names of the capabilities with at least one grant, in the order of the WIT files. `environment` belongs to
+    /// `execute`.
     pub fn capabilities(&self) -> Vec<&'static str> {
         [
             ("packages", self.packages.is_empty()),
@@ -227,50 +227,54 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_cannot_make_a_granted_command_another() {
-        use crate::resource::{ExecuteSpec, ProcessSpec};
-        let mut grants = Grants {
-            execute: vec![vec!["nginx".into(), "-t".into()]],
-            environment: vec!["LANG".into(), "APP_*".into()],
+    fn a_command_is_given_only_variables_that_are_granted_by_name() {
+        use crate::resource::{CronSpec, ExecuteSpec, ProcessSpec, ScriptSpec, TimerSpec};
+        let argv = || vec!["app".to_owned(), "x".to_owned()];
+        let specs = |name: &str| {
+            let environment = vec![(name.to_owned(), "x".to_owned())];
+            let process = || ProcessSpec { environment: environment.clone(), ..ProcessSpec::default() };
+            [
+                Spec::Execute(ExecuteSpec { argv: argv(), process: process() }),
+                Spec::Script(ScriptSpec {
+                    name: "x".into(),
+                    interpreter: vec!["app".into()],
+                    process: process(),
+                    ..ScriptSpec::default()
+                }),
+                Spec::Cron(CronSpec {
+                    name: "x".into(),
+                    argv: argv(),
+                    environment: environment.clone(),
+                    ..CronSpec::default()
+                }),
+                Spec::Timer(TimerSpec {
+                    name: "x".into(),
+                    argv: argv(),
+                    environment: environment.clone(),
+                    ..TimerSpec::default()
+                }),
+            ]
+        };
+        let grants = |execute: &[&str], environment: &[&str]| Grants {
+            schedules: vec!["*".into()],
+            execute: vec![execute.iter().map(ToString::to_string).collect()],
+            environment: environment.iter().map(ToString::to_string).collect(),
             ..Grants::default()
         };
-        let command = |name: &str| {
-            Spec::Execute(ExecuteSpec {
-                argv: vec!["nginx".into(), "-t".into()],
-                process: ProcessSpec {
-                    environment: vec![(name.into(), "x".into())],
-                    ..ProcessSpec::default()
-                },
-            })
-        };
-        for name in ["LANG", "APP_MODE"] {
-            assert_eq!(grants.check_spec(&command(name)), Ok(()), "{name}");
+        let some = grants(&["app", "**"], &["APP_*", "LANG"]);
+        for name in ["APP_HOME", "LANG"] {
+            assert!(specs(name).iter().all(|spec| some.check_spec(spec).is_ok()), "{name}");
         }
-        for name in ["LD_PRELOAD", "PATH", "BASH_ENV", "PERL5OPT", "GIT_SSH_COMMAND"] {
-            assert_eq!(grants.check_spec(&command(name)), Err(("environment", name.to_owned())));
+        for name in ["PATH", "LD_PRELOAD", "BASH_ENV", "ENV", "PYTHONPATH", "GIT_SSH_COMMAND", "LANGUAGE"] {
+            for spec in specs(name) {
+                assert_eq!(some.check_spec(&spec), Err(("environment", name.to_owned())), "{spec:?}");
+            }
         }
-        // Who may run anything needs no variable for it.
-        grants.execute.push(vec!["**".into()]);
-        assert_eq!(grants.check_spec(&command("LD_PRELOAD")), Ok(()));
-    }
-
-    #[test]
-    fn a_home_elsewhere_needs_a_grant_of_its_own() {
-        use crate::resource::UserSpec;
-        let grants = Grants { users: vec!["deploy*".into()], ..grants(&["/srv/app/**"]) };
-        let user = |home: &str, manage_home| {
-            grants.check_spec(&Spec::User(UserSpec {
-                name: "deploy".into(),
-                home: Some(home.into()),
-                manage_home,
-                ..UserSpec::default()
-            }))
-        };
-        assert_eq!(user("/home/deploy", true), Ok(()));
-        assert_eq!(user("/srv/app/home", true), Ok(()));
-        assert_eq!(user("/etc/systemd/system/cron.service.d", false), Ok(()));
-        for home in ["/etc/systemd/system/cron.service.d", "/home/other", "/home/deploy/../other"] {
-            assert_eq!(user(home, true), Err(("files", home.to_owned())));
+        for any in [&["**"][..], &["*", "**"]] {
+            assert!(specs("PATH").iter().all(|spec| grants(any, &[]).check_spec(spec).is_ok()), "{any:?}");
+        }
+        for one in [&["*", "x"][..], &["app", "**"], &["*"]] {
+            assert!(grants(one, &[]).check_spec(&specs("PATH")[0]).is_err(), "{one:?}");
         }
     }
 

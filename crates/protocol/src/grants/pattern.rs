@@ -40,6 +40,12 @@ pub(super) fn argv_matches(pattern: &[String], argv: &[String]) -> bool {
         .all(|(pattern, argument)| pattern == argument || pattern == "*" || glob(pattern, argument))
 }
 
+/// Whether a pattern matches every program with any arguments.
+pub(super) fn is_any_command(pattern: &[String]) -> bool {
+    matches!(pattern, [last] | [_, last] if last == "**")
+        && pattern.first().is_some_and(|program| matches!(program.as_str(), "*" | "**"))
+}
+
 /// Whether a path is absolute and says one thing only.
 pub(super) fn is_normal(path: &str) -> bool {
     path.starts_with('/')

@@ -22,7 +22,7 @@ resources! {
         creates: Text,
         /// Working directory. Default `/`.
         cwd: Text,
-        /// Environment variables, on top of a minimal environment.
+        /// Environment variables, on top of a minimal environment. Each needs a grant of `environment`.
         environment: TextMap,
         /// User to run as. Default: the agent's, usually root.
         user: Text,
@@ -60,7 +60,7 @@ resources! {
         creates: Text,
         /// Working directory. Default `/`.
         cwd: Text,
-        /// Environment variables, on top of a minimal environment.
+        /// Environment variables, on top of a minimal environment. Each needs a grant of `environment`.
         environment: TextMap,
         /// User to run as. Default: the agent's, usually root.
         user: Text,

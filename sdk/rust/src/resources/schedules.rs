@@ -31,7 +31,7 @@ resources! {
         command: TextList,
         /// User that it runs as. Default root.
         user: Text,
-        /// Environment variables.
+        /// Environment variables. Each needs a grant of `environment`.
         environment: TextMap,
         /// Where output is mailed to; empty for nowhere. Default: left to cron.
         mailto: Text,
@@ -65,7 +65,7 @@ resources! {
         persistent: Boolean,
         /// Program and arguments. Needed for `create`.
         command: TextList,
-        /// Environment variables.
+        /// Environment variables. Each needs a grant of `environment`.
         environment: TextMap,
         /// User that it runs as. Default root.
         user: Text,
