@@ -11,7 +11,7 @@ use crate::{
     files::{
         attributes::{Attributes, Owner},
         managed,
-        state::{Body, State},
+        state::{self, Body, State},
     },
     overlay::Prediction,
     provider::{Context, Error},
@@ -30,7 +30,8 @@ pub fn predict_new(
 ) -> Result<Vec<Prediction>, Error> {
     let home = &account.home;
     let mut predictions = Vec::new();
-    let missing = match managed::look(context, home)? {
+    // The cookbook chose the place: no link of its own may lead there.
+    let missing = match state::look(context, home)? {
         State::Absent => home.clone(),
         State::NoParent(missing) => missing,
         _ => return Ok(predictions),
@@ -53,6 +54,28 @@ pub fn predict_new(
 
 fn new_directory(path: &str, attributes: Attributes) -> Prediction {
     Prediction::Path(path.to_owned(), State::Directory { attributes, fresh: true })
+}
+
+/// Refuses to touch a home directory that is not the account's own.
+fn refuse_foreign(
+    account: &Account,
+    owner: &Owner,
+    done: &'static str,
+    context: &mut Context<'_>,
+) -> Result<(), AccountError> {
+    // A plan may know a new id already; what is on the node has the old one until then.
+    let own = match owner {
+        Owner::Id(uid) => {
+            account.uid == Some(*uid)
+                || context.node.accounts().user(&account.name).is_some_and(|user| user.uid == *uid)
+        }
+        Owner::Predicted(name) => *name == account.name,
+    };
+    if own { Ok(()) } else { Err(foreign(account, done)) }
+}
+
+fn foreign(account: &Account, done: &'static str) -> AccountError {
+    AccountError::ForeignHome { done, name: account.name.clone(), home: account.home.clone() }
 }
 
 /// Copies of what is in a directory of root's.
@@ -89,44 +112,33 @@ fn copies(
 pub fn predict_removed(account: &Account, context: &mut Context<'_>) -> Result<Vec<Prediction>, Error> {
     match managed::look(context, &account.home)? {
         State::Directory { attributes, .. } => {
-            refuse_foreign(account, attributes, "removed", context)?;
-            Ok(vec![Prediction::Path(account.home.clone(), State::Absent)])
+            refuse_foreign(account, &attributes.owner, "removed with them", context)?;
+            Ok(vec![Prediction::Path(home.clone(), State::Absent)])
         }
         _ => Ok(Vec::new()),
     }
 }
 
-fn refuse_foreign(
-    account: &Account,
-    of_home: Attributes,
-    done: &'static str,
-    context: &mut Context<'_>,
-) -> Result<(), AccountError> {
-    let own = match of_home.owner {
-        // With another number of the user, the tool gives them the directory as well.
-        Owner::Id(uid) => {
-            let now = context.node.accounts().user(&account.name).map(|user| user.uid);
-            account.uid == Some(uid) || now == Some(uid)
-        }
-        Owner::Predicted(name) => name == account.name,
-    };
-    let (name, home) = (account.name.clone(), account.home.clone());
-    if own { Ok(()) } else { Err(AccountError::ForeignHome { name, home, done }) }
-}
-
-/// What moving a home directory would do; the tool changes the account first and fails then.
+/// What moving a home directory would do; the tool changes the account first and fails then. It would also move what
+/// belongs to somebody else, whatever an earlier `home` named.
 pub fn predict_moved(
     account: &Account,
     new: &str,
     context: &mut Context<'_>,
 ) -> Result<Vec<Prediction>, Error> {
     match managed::look(context, &account.home)? {
-        State::Directory { attributes, .. } => refuse_foreign(account, attributes, "moved", context)?,
-        _ => return Ok(Vec::new()),
+        State::Directory { attributes, .. } => refuse_foreign(account, &attributes.owner, "moved", context)?,
+        State::Absent | State::NoParent(_) => return Ok(Vec::new()),
+        // The tool follows a link and then moves the link itself.
+        _ => return Err(foreign(account, "moved").into()),
     }
     let refuse =
         |found| AccountError::HomeInTheWay { name: account.name.clone(), home: new.to_owned(), found };
-    match managed::look(context, new)? {
+    // What is moved may have links in it.
+    if context.grants.is_some_and(|grants| grants.trusted_below(new).is_some()) {
+        return Err(refuse("a grant of files names a directory below it").into());
+    }
+    match state::look(context, new)? {
         State::Absent => {}
         State::NoParent(_) if context.opaque().is_some() => {}
         State::NoParent(_) => return Err(refuse("the directory above it is missing").into()),

@@ -100,10 +100,10 @@ pub enum AccountError {
         source: std::io::Error,
     },
     /// A home directory of somebody else.
-    #[error(
-        "`{home}` does not belong to the user `{name}` and is not {done} with them; leave out `manage_home`"
-    )]
+    #[error("`{home}` does not belong to the user `{name}` and is not {done}; leave out `manage_home`")]
     ForeignHome {
+        /// What would be done with it.
+        done: &'static str,
         /// The user.
         name: String,
         /// The directory.

@@ -29,7 +29,7 @@ pub(super) static USER: TypeDefinition = TypeDefinition {
         property(
             "manage_home",
             ValueType::Boolean,
-            "Make the home directory of a new user, move it when `home` changes; with `remove`, delete it. Default false.",
+            "Make the home directory of a new user, move it when `home` changes; with `remove`, delete it. A `home` other than `/home/NAME` then needs a grant of `files` for all below it. Default false.",
         ),
         property("system", ValueType::Boolean, "Make a system account. Default false."),
     ],

@@ -163,7 +163,17 @@ impl Grants {
             self.check_tree(home)?;
         }
         // Another name for root is root.
-        if user.uid == Some(0) { name("users", &self.users, "root") } else { Ok(()) }
+        if user.uid == Some(0) {
+            name("users", &self.users, "root")?;
+        }
+        // A directory that is made or moved belongs to the user, who may be anybody with a key.
+        match &user.home {
+            Some(home) if user.manage_home && *home != format!("/home/{}", user.name) => {
+                self.check_tree(home)
+            }
+            Some(home) if user.manage_home => normal("files", home),
+            _ => Ok(()),
+        }
     }
 
     fn check_process(&self, argv: &[String], process: &ProcessSpec) -> Result<(), Refused> {

@@ -123,13 +123,13 @@ impl Grants {
 
     /// Checks a resource, its guards included.
     pub fn check(&self, resource: &Resource) -> Result<(), Denied> {
-        let denied = |(capability, argument): (&str, String), astray| Denied {
+        let denied = |(capability, argument): (&str, String), astray: Option<String>| Denied {
             cookbook: resource.origin.cookbook.clone(),
             capability: capability.to_owned(),
-            argument: if resource.common.sensitive && HIDDEN.contains(&capability) {
-                "of a sensitive resource".to_owned()
-            } else {
+            argument: if shows(resource, &argument) || astray.is_some() {
                 argument
+            } else {
+                hidden(capability).to_owned()
             },
             astray,
             resource: resource.to_string(),
@@ -140,6 +140,26 @@ impl Grants {
             .map_err(|astray| denied(("files", astray.link), Some(astray.directory)))?;
         let mut guards = resource.common.only_if.iter().chain(&resource.common.not_if);
         guards.try_for_each(|guard: &Guard| self.check_guard(guard)).map_err(refused)
+    }
+}
+
+/// Whether an argument may be said: all of a sensitive resource but what names it is hidden.
+fn shows(resource: &Resource, argument: &str) -> bool {
+    if !resource.common.sensitive {
+        return true;
+    }
+    let names = |text: &str| resource.to_string() == format!("{}[{text}]", resource.kind);
+    let of_system = argument.split_once(':').map(|(_, of)| of);
+    [Some(argument), argument.strip_suffix("/**"), of_system].into_iter().flatten().any(names)
+}
+
+/// What is said instead.
+fn hidden(capability: &str) -> &'static str {
+    match capability {
+        "execute" => "a sensitive command",
+        "downloads" | "repositories" | "network" => "a sensitive place",
+        "environment" => "a sensitive variable",
+        _ => "a sensitive argument",
     }
 }
 
@@ -224,6 +244,99 @@ mod tests {
         assert_eq!(grants.check_spec(&user("www-data", None)), Ok(()));
         assert_eq!(grants.check_spec(&user("sudo", None)), Err(("groups", "sudo".into())));
         assert_eq!(grants.check_spec(&user("www-data", Some(0))), Err(("users", "root".into())));
+    }
+
+    #[test]
+    fn a_home_directory_that_is_made_or_moved_is_the_users_own_or_granted() {
+        use crate::resource::UserSpec;
+        let grants = Grants { users: vec!["deploy*".into()], ..grants(&["/srv/app/**", "/srv/motd"]) };
+        let check = |name: &str, home: &str, manage_home| {
+            grants.check_spec(&Spec::User(UserSpec {
+                name: name.into(),
+                home: Some(home.into()),
+                manage_home,
+                ..UserSpec::default()
+            }))
+        };
+        for home in ["/home/deploy", "/srv/app", "/srv/app/deploy"] {
+            assert_eq!(check("deploy", home, true), Ok(()), "{home}");
+        }
+        for home in ["/etc/systemd/system/cron.service.d", "/home/deploy2", "/home/deploy/../x", "/srv"] {
+            assert!(check("deploy", home, true).is_err(), "{home}");
+            assert_eq!(check("deploy", home, false), Ok(()), "{home}");
+        }
+        assert_eq!(check("deploy", "/etc", true), Err(("files", "/etc".into())));
+        // A file may be granted, and no directory in its place.
+        assert_eq!(check("deploy", "/srv/motd", true), Err(("files", "/srv/motd/**".into())));
+        assert!(check("deploy/../../etc", "/home/deploy/../../etc", true).is_err());
+    }
+
+    #[test]
+    fn what_is_denied_of_a_sensitive_resource_is_not_shown() {
+        use crate::resource::{Common, GitSpec, Guard, LinkSpec, Origin, RemoteFileSpec};
+        let denied = |grants: &Grants, name: &str, spec: Spec, only_if: Vec<Guard>| {
+            let resource = Resource {
+                id: crate::ResourceId(0),
+                kind: "x".into(),
+                name: name.into(),
+                origin: Origin { cookbook: "web".into(), recipe: "default".into() },
+                actions: Vec::new(),
+                spec,
+                common: Common { sensitive: true, only_if, ..Common::default() },
+            };
+            grants.check(&resource).unwrap_err().to_string()
+        };
+        let url = "https://u.example.org/x?token=secret".to_owned();
+        let remote = |path: &str| {
+            Spec::RemoteFile(RemoteFileSpec {
+                path: path.into(),
+                source: url.clone(),
+                ..RemoteFileSpec::default()
+            })
+        };
+        let git = |path: &str| {
+            Spec::Git(GitSpec {
+                path: path.into(),
+                repository: "https://x:secret@example.org/a".into(),
+                ..GitSpec::default()
+            })
+        };
+        let some = Grants { downloads: vec!["https://other.example.org/**".into()], ..grants(&["/srv/**"]) };
+        for said in [
+            denied(&some, "/srv/a", remote("/srv/a"), Vec::new()),
+            denied(&some, "/srv/a", git("/srv/a"), Vec::new()),
+            denied(
+                &some,
+                "/srv/a",
+                Spec::Link(LinkSpec { path: "/srv/a".into(), to: "b".into() }),
+                vec![Guard::UrlAnswers { url: url.clone() }],
+            ),
+            denied(
+                &some,
+                "/srv/a",
+                Spec::Link(LinkSpec { path: "/srv/a".into(), to: "b".into() }),
+                vec![Guard::PathExists { path: "/etc/secret".into() }],
+            ),
+            denied(
+                &some,
+                "/srv/a",
+                Spec::Link(LinkSpec { path: "/srv/a".into(), to: "b".into() }),
+                vec![Guard::Command { argv: vec!["login".into(), "secret".into()] }],
+            ),
+        ] {
+            assert!(!said.contains("secret") && said.contains("`a sensitive "), "{said}");
+        }
+        // What names the resource is said anyway.
+        let all = Grants { downloads: vec!["**".into()], ..grants(&["/srv"]) };
+        let said = denied(&all, "/etc/a", remote("/etc/a"), Vec::new());
+        assert!(said.contains("not granted files `/etc/a`"), "{said}");
+        let plain = Spec::Git(GitSpec {
+            path: "/srv".into(),
+            repository: "https://example.org/a".into(),
+            ..GitSpec::default()
+        });
+        let said = denied(&all, "/srv", plain, Vec::new());
+        assert!(said.contains("not granted files `/srv/**`"), "{said}");
     }
 
     #[test]

@@ -29,8 +29,8 @@ resources! {
         shell: Text,
         /// The password's hash, as in `/etc/shadow`. Never shown. Who is locked stays locked.
         password: Text,
-        /// Make the home directory of a new user, move it when `home` changes; with `remove`, delete it.
-        /// Default false.
+        /// Make the home directory of a new user, move it when `home` changes; with `remove`, delete it. A
+        /// `home` other than `/home/NAME` then needs a grant of `files` for all below it. Default false.
         manage_home: Boolean,
         /// Make a system account. Default false.
         system: Boolean,
