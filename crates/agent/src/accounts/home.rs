@@ -110,7 +110,8 @@ fn copies(
 /// What removing a home directory with its user would do. One that belongs to somebody else is not removed, and the
 /// tool says so only when the user is gone already.
 pub fn predict_removed(account: &Account, context: &mut Context<'_>) -> Result<Vec<Prediction>, Error> {
-    match managed::look(context, &account.home)? {
+    let home = &account.home;
+    match managed::look(context, home)? {
         State::Directory { attributes, .. } => {
             refuse_foreign(account, &attributes.owner, "removed with them", context)?;
             Ok(vec![Prediction::Path(home.clone(), State::Absent)])

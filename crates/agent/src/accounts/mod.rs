@@ -108,8 +108,6 @@ pub enum AccountError {
         name: String,
         /// The directory.
         home: String,
-        /// `removed` or `moved`.
-        done: &'static str,
     },
     /// A home directory that cannot be moved.
     #[error("the home directory of the user `{name}` cannot be moved to `{home}`: {found}")]

@@ -156,12 +156,6 @@ impl Grants {
         for group in others {
             name("groups", &self.groups, group)?;
         }
-        // Who makes or moves a directory elsewhere gives it to a user who may log in.
-        if let Some(home) = user.home.as_ref().filter(|_| user.manage_home)
-            && *home != format!("/home/{}", user.name)
-        {
-            self.check_tree(home)?;
-        }
         // Another name for root is root.
         if user.uid == Some(0) {
             name("users", &self.users, "root")?;

@@ -52,9 +52,6 @@ pub struct Grants {
     pub environment: Vec<String>,
 }
 
-/// An argument of a sensitive resource may be what makes it sensitive; the names of others say what they are anyway.
-const HIDDEN: [&str; 4] = ["execute", "downloads", "repositories", "network"];
-
 /// A resource that the cookbook's grants do not cover.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{} (declared as {resource})", self.problem())]
