@@ -101,3 +101,35 @@ fn a_reboot_that_a_resource_asks_for_is_part_of_the_run() {
     let again = site.engine.json(&["run", "setup"]).exits(0);
     assert_eq!(again.count("node-1", "changed"), 0, "{}", again.output);
 }
+
+#[test]
+fn a_reboot_that_a_broken_run_owes_comes_where_it_is_declared_and_a_plan_says_so() {
+    let site = Site::up("n-owed", &["node-1"]);
+    let host = site.host("node-1");
+    let declare = |more: &[Value]| {
+        let kernel = json!({"resource": "file", "name": "/srv/kernel", "content": "new",
+            "notifies": [["request_reboot", "reboot[new kernel]", "immediately"]]});
+        let all = [&[json!({"resource": "reboot", "name": "new kernel"}), kernel], more].concat();
+        site.write_conformance_stack("node-1", &Value::Array(all));
+    };
+    let before = host.init_pid().expect("it runs");
+    declare(&[json!({"resource": "execute", "names": ["false"]})]);
+    site.engine.json(&["run", "setup"]).exits(1);
+
+    // Who does not know of it goes on undisturbed.
+    site.write_conformance_stack(
+        "node-1",
+        &json!([{"resource": "file", "name": "/srv/kernel", "content": "new"}]),
+    );
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!((run.count("node-1", "changed"), host.init_pid()), (0, Some(before)), "{}", run.output);
+
+    declare(&[]);
+    let plan = site.engine.json(&["plan", "setup", "--detailed-exitcode"]).exits(2);
+    assert!(plan.output.contains("requested by an earlier run: new kernel"), "{}", plan.output);
+    let run = site.engine.start(&["run", "setup", "--json"]);
+    host.wait_reboot(before).expect("it reboots");
+    let run = run.wait().exits(0);
+    assert_eq!(run.count("node-1", "changed"), 1, "{}", run.output);
+    site.engine.json(&["plan", "setup", "--detailed-exitcode"]).exits(0);
+}

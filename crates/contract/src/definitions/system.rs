@@ -102,7 +102,7 @@ pub(super) static LIMITS: TypeDefinition = TypeDefinition {
 pub(super) static REBOOT: TypeDefinition = TypeDefinition {
     name: "reboot",
     capability: "system",
-    documentation: "A reboot at the end of the run, after all notifications; the run waits for the node and goes on. Granted as `reboot`.",
+    documentation: "A reboot at the end of the run, after all notifications; the run waits for the node and goes on. A request that a broken run left is carried out by the next run that declares the reboot, and its plan says so. Granted as `reboot`.",
     identity: Some(property("name", ValueType::Text, "What asks for it.")),
     actions: &[Action::Nothing, Action::RequestReboot, Action::Cancel],
     properties: &[property("reason", ValueType::Text, "Why, for people.")],

@@ -114,8 +114,9 @@ resources! {
         hard: TextMap,
     }
 
-    /// A reboot at the end of the run, after all notifications; the run waits for the node and goes on.
-    /// Granted as `reboot`.
+    /// A reboot at the end of the run, after all notifications; the run waits for the node and goes on. A
+    /// request that a broken run left is carried out by the next run that declares the reboot, and its plan
+    /// says so. Granted as `reboot`.
     ///
     /// Actions: [`Nothing`](Action::Nothing) (the default), [`RequestReboot`](Action::RequestReboot),
     /// [`Cancel`](Action::Cancel).
