@@ -34,6 +34,8 @@ pub struct Node {
     pub reboot_declared: bool,
     /// Installed packages, once read.
     pub packages: Option<Installed>,
+    /// Whether it was tried to fetch the package lists before something was installed.
+    pub lists_tried: bool,
     /// States of services, once read.
     pub services: Seen,
 }
@@ -50,6 +52,7 @@ impl Node {
             reboot_recalled: false,
             reboot_declared: false,
             packages: None,
+            lists_tried: false,
             services: Seen::default(),
         }
     }

@@ -49,6 +49,7 @@ pub struct Overlay {
     packages: HashMap<String, Option<String>>,
     first_change: Option<String>,
     opaque: Option<String>,
+    anything: Option<String>,
     new_files: HashSet<String>,
     created: HashSet<String>,
     /// With the resource that fills it.
@@ -93,6 +94,7 @@ impl Overlay {
                 }
                 Prediction::Anything => {
                     self.opaque.get_or_insert_with(|| resource.to_owned());
+                    self.anything.get_or_insert_with(|| resource.to_owned());
                 }
             }
         }
@@ -120,6 +122,11 @@ impl Overlay {
     /// command.
     pub fn opaque(&self) -> Option<&str> {
         self.opaque.as_deref()
+    }
+
+    /// The first resource of whose change nothing can be foreseen: a command or a repository, but not a package.
+    pub fn anything(&self) -> Option<&str> {
+        self.anything.as_deref()
     }
 
     /// Who could bring a service that does not exist yet.

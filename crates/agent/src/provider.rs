@@ -283,9 +283,39 @@ pub fn done(what: &str) -> Change {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use engine_protocol::Facts;
+
     use super::*;
-    use crate::command::Tail;
+    use crate::{command::Tail, node::Settings};
+
+    struct Nobody;
+
+    impl Reporter for Nobody {
+        fn send(&mut self, _: &FromAgent) {}
+        fn flush(&mut self) {}
+    }
+
+    /// Works with a node of which nothing is known.
+    pub(crate) fn with_context<T>(
+        mode: Mode,
+        overlay: &Overlay,
+        work: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> T {
+        let settings = Settings { state_dir: PathBuf::from("/nonexistent"), lock_wait: Duration::ZERO };
+        work(&mut Context {
+            mode,
+            grants: None,
+            node: &mut Node::new(settings, Facts::default()),
+            overlay,
+            reporter: &mut Nobody,
+            stopping: &|| false,
+            umask: 0o022,
+            deadline: Instant::now() + Duration::from_mins(1),
+        })
+    }
 
     const SECRET: &str = "hunter2";
 

@@ -86,6 +86,21 @@ pub struct Happened {
     pub changes: Vec<Value>,
 }
 
+impl Happened {
+    /// The same, without the versions of packages that a plan could not know and said so.
+    #[must_use]
+    pub fn at_the_version_of(&self, planned: &Self) -> Self {
+        let mut same = self.clone();
+        for (change, planned) in same.changes.iter_mut().zip(&planned.changes) {
+            let new = &planned["property"]["new"];
+            if new == "newest" && self.resource.starts_with("package[") {
+                change["property"]["new"] = new.clone();
+            }
+        }
+        same
+    }
+}
+
 fn systemd() -> String {
     "systemd".to_owned()
 }

@@ -87,6 +87,12 @@ impl Managed {
         Ok(managed)
     }
 
+    /// What is there now, so that it can be put back.
+    pub fn before(&self, context: &mut Context<'_>) -> Result<Self, FileError> {
+        let path = &self.spec.path;
+        Self::as_it_was(path, &look(context, path)?)
+    }
+
     /// What is different; nothing if it is as it shall be.
     pub fn compare(&self, context: &mut Context<'_>) -> Result<Option<Parts>, Error> {
         if self.with_directory

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::Path,
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use engine_protocol::{Mode, Resource};
@@ -12,21 +12,21 @@ use engine_protocol::{Mode, Resource};
 use super::{
     Installed, PackageError,
     dpkg::{self, lock_holder},
-    manager::{Manager, Transaction, Update, Versioned, failed, versioned},
+    manager::{Manager, Transaction, Update, Versioned, failed, is_fresh, older, versioned},
 };
 use crate::{
     command::{CommandError, Run},
     provider::{Context, Error},
 };
 
-/// Package lists that are younger than this are not fetched again.
-pub const FRESH: Duration = Duration::from_hours(1);
-
 /// Files whose age is the age of the package lists; the state directory has one more.
 const STAMPS: [&str; 2] = ["/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists"];
 
 /// The stamp in the agent's state directory: apt leaves no trace of a fetch that found nothing new.
 const STAMP: &str = "apt-updated";
+
+/// What cannot be fetched is a failure, and no mere warning.
+const STRICT: &str = "APT::Update::Error-Mode=any";
 
 /// What packages leave that want a reboot (Debian's and Ubuntu's update-notifier and unattended-upgrades).
 const REBOOT: [&str; 2] = ["/run/reboot-required", "/run/reboot-required.pkgs"];
@@ -56,16 +56,23 @@ impl Manager for Apt {
         parse_file(&output).ok_or_else(|| PackageError::Output { what: "`dpkg-deb --show`".to_owned() })
     }
 
+    fn outdated(&self, context: &Context<'_>) -> Option<String> {
+        let own = context.node.settings.state_dir.join(STAMP);
+        let fresh = is_fresh(&own) || STAMPS.iter().any(|path| is_fresh(Path::new(path)));
+        (!fresh).then(|| older("apt-get update"))
+    }
+
+    fn refresh(&self, resource: &Resource, context: &mut Context<'_>) -> Result<(), Error> {
+        wait_for_lock(resource, context)?;
+        Ok(update(context)?)
+    }
+
     fn updates(
         &self,
         security_only: bool,
-        resource: &Resource,
+        _: &Resource,
         context: &mut Context<'_>,
     ) -> Result<Vec<Update>, Error> {
-        if context.mode == Mode::Apply && !lists_are_fresh(context) {
-            wait_for_lock(resource, context)?;
-            update(context)?;
-        }
         let words = ["-s", "-o", "Debug::NoLocking=1", "upgrade", "--with-new-pkgs"];
         let words = ["apt-get"].iter().chain(read_only(context.mode)).chain(&words);
         let output = Run::new(words).parsed().succeed().map_err(failed("`apt-get -s upgrade`"))?;
@@ -221,8 +228,9 @@ fn apt_get(arguments: &[&str], context: &Context<'_>) -> Run {
     Run::new(options.iter().chain(arguments)).env("DEBIAN_FRONTEND", "noninteractive").timeout(Duration::MAX)
 }
 
+/// Fetches the lists of all repositories.
 pub(super) fn update(context: &mut Context<'_>) -> Result<(), PackageError> {
-    let run = apt_get(&["-o", "APT::Update::Error-Mode=any", "update"], context);
+    let run = apt_get(&["-o", STRICT, "update"], context);
     run.succeed().map_err(failed("`apt-get update`"))?;
     // Without the stamp the lists are fetched again too early, which does no harm.
     let _ = fs::create_dir_all(&context.node.settings.state_dir);
@@ -230,13 +238,13 @@ pub(super) fn update(context: &mut Context<'_>) -> Result<(), PackageError> {
     Ok(())
 }
 
-fn lists_are_fresh(context: &Context<'_>) -> bool {
-    let own = context.node.settings.state_dir.join(STAMP);
-    let fresh = |path: &Path| {
-        let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-        modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age < FRESH))
-    };
-    fresh(&own) || STAMPS.iter().any(|path| fresh(Path::new(path)))
+/// Fetches the lists of the repositories in one file, and leaves those of the others alone.
+pub(super) fn update_one(path: &str, context: &Context<'_>) -> Result<(), PackageError> {
+    let source = format!("Dir::Etc::sourcelist={path}");
+    let others = ["-o", "Dir::Etc::sourceparts=-", "-o", "APT::Get::List-Cleanup=0"];
+    let words = [&["-o", STRICT, "-o", source.as_str()], others.as_slice(), &["update"]].concat();
+    apt_get(&words, context).succeed().map_err(failed(format!("`apt-get update` of {path}")))?;
+    Ok(())
 }
 
 /// Waits until no other package manager runs.

@@ -45,16 +45,48 @@ pub fn check<'r>(
     // Which versions there are from now on, nobody knows before the lists are fetched.
     predictions.push(Prediction::Anything);
     Ok(Check::differs(changes, predictions, move |context| {
-        if wanted && spec.key.is_some() {
+        let files: Vec<Managed> = files.into_iter().map(|(_, file)| file).collect();
+        if !wanted {
+            // apt goes by no list of a repository that it does not have.
+            return files.iter().try_for_each(|file| file.put(context)).map(|()| Vec::new());
+        }
+        if spec.key.is_some() {
             directory(context, KEYRINGS)?;
         }
-        for (_, file) in &files {
-            file.put(context)?;
-        }
         apt::wait_for_lock(resource, context)?;
-        apt::update(context)?;
+        put_or_take_back(&files, context, |context| fetch(&spec.name, context))?;
         Ok(Vec::new())
     }))
+}
+
+/// Fetches the lists. Another repository that is down is no fault of this one: it was so before, and shall be no reason
+/// to take this one back.
+fn fetch(name: &str, context: &mut Context<'_>) -> Result<(), Error> {
+    if apt::update(context).is_ok() {
+        return Ok(());
+    }
+    let failed = |source| PackageError::Repository { name: name.to_owned(), source: Box::new(source) };
+    Ok(apt::update_one(&path(name), context).map_err(failed)?)
+}
+
+/// Puts files in place and uses them. What cannot be used is taken back, so that the next run finds the difference again.
+fn put_or_take_back(
+    files: &[Managed],
+    context: &mut Context<'_>,
+    uses: impl FnOnce(&mut Context<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut before = Vec::new();
+    for file in files {
+        before.push(file.before(context)?);
+    }
+    let put = || {
+        files.iter().try_for_each(|file| file.put(context))?;
+        uses(context)
+    };
+    let Err(error) = put() else { return Ok(()) };
+    // What needs the key goes before it.
+    before.iter().rev().try_for_each(|file| file.put(context))?;
+    Err(error)
 }
 
 /// The changes of one of the files, which a line before them names.
@@ -63,7 +95,7 @@ fn named(label: &str, changes: Vec<Change>) -> Vec<Change> {
 }
 
 fn files(spec: &AptRepositorySpec, wanted: bool, codename: &str) -> Vec<(&'static str, Managed)> {
-    let path = format!("{SOURCES}/{}.sources", spec.name);
+    let path = path(&spec.name);
     let (binary, armoured) = (key_path(spec, "gpg"), key_path(spec, "asc"));
     let mut files = Vec::new();
     let key = spec.key.as_ref().filter(|_| wanted);
@@ -84,6 +116,10 @@ fn files(spec: &AptRepositorySpec, wanted: bool, codename: &str) -> Vec<(&'stati
         files.insert(0, ("source", source));
     }
     files
+}
+
+fn path(name: &str) -> String {
+    format!("{SOURCES}/{name}.sources")
 }
 
 fn key_path(spec: &AptRepositorySpec, extension: &str) -> String {
@@ -116,9 +152,45 @@ fn source(spec: &AptRepositorySpec, codename: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use engine_protocol::resource::Content;
+    use std::fs;
+
+    use engine_protocol::{Mode, resource::Content};
 
     use super::*;
+    use crate::{overlay::Overlay, provider::tests::with_context};
+
+    #[test]
+    fn files_that_cannot_be_used_are_as_they_were() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).display().to_string();
+        let (key, other, source) = (path("key.gpg"), path("key.asc"), path("x.sources"));
+        fs::write(&other, "old key").unwrap();
+        fs::write(&source, "old").unwrap();
+        let files = [
+            Managed::present(&key, "key", 0o644),
+            Managed::absent(&other),
+            Managed::present(&source, "new", 0o644),
+        ];
+        let read = |path: &str| fs::read_to_string(path).ok();
+        with_context(Mode::Apply, &Overlay::default(), |context| {
+            for _ in 0..2 {
+                let result = put_or_take_back(&files, context, |_| {
+                    assert_eq!((read(&key).as_deref(), read(&other)), (Some("key"), None));
+                    assert_eq!(read(&source).as_deref(), Some("new"));
+                    Err(Error::Stopped)
+                });
+                assert!(matches!(result, Err(Error::Stopped)));
+                assert_eq!((read(&key), read(&other).as_deref()), (None, Some("old key")));
+                assert_eq!(read(&source).as_deref(), Some("old"));
+                assert!(files[2].compare(context).unwrap().is_some());
+            }
+            put_or_take_back(&files, context, |_| Ok(())).unwrap();
+            assert_eq!(read(&source).as_deref(), Some("new"));
+        });
+    }
 
     #[test]
     fn a_source_is_a_stanza_of_deb822() {

@@ -80,13 +80,22 @@ pub fn check<'r>(
     let installed = installed(context)?.clone();
     let present = Present { installed: &installed, context: &*context };
     let differences = match action {
-        Action::Install | Action::Upgrade => match &spec.source {
-            Some(path) => match from_file(spec, path, manager, &present)? {
-                Found::Differences(differences) => differences,
-                Found::Unknown(because) => return Ok(Check::Unknown(because)),
-            },
-            None => from_repositories(spec, action, manager, &present)?,
-        },
+        Action::Install | Action::Upgrade => {
+            if let Some(path) = &spec.source {
+                match from_file(spec, path, manager, &present)? {
+                    Found::Differences(differences) => differences,
+                    Found::Unknown(because) => return Ok(Check::Unknown(because)),
+                }
+            } else {
+                let asked = asked(spec, action, manager, &present);
+                if let Some(because) = unforeseen(spec, &asked, manager, &present) {
+                    return Ok(Check::Unknown(because));
+                }
+                refresh(spec, &asked, manager, &installed, resource, context)?;
+                let present = Present { installed: &installed, context: &*context };
+                from_repositories(spec, &asked, manager, &present)?
+            }
+        }
         Action::Remove | Action::Purge => to_remove(spec, action, &present),
         Action::Lock | Action::Unlock => {
             return check_hold(resource, spec, action == Action::Lock, manager, &present);
@@ -166,23 +175,77 @@ fn validate(spec: &PackageSpec) -> Result<(), PackageError> {
     }
 }
 
-fn from_repositories(
-    spec: &PackageSpec,
+/// Names about which the repositories have to be asked.
+fn asked<'r>(
+    spec: &'r PackageSpec,
     action: Action,
     manager: &dyn Manager,
     present: &Present<'_, '_>,
-) -> Result<Differences, Error> {
+) -> Vec<&'r str> {
     let wants = |name: &&str| match (&spec.version, present.version(name)) {
         (_, None) => true,
         (Some(version), Some(found)) => !manager.is_version(version, found),
         (None, Some(_)) => action == Action::Upgrade && !present.is_held(name),
     };
-    let asked: Vec<&str> = spec.names.iter().map(String::as_str).filter(wants).collect();
+    spec.names.iter().map(String::as_str).filter(wants).collect()
+}
+
+/// Why a plan cannot know whether a package that is there would be upgraded.
+fn unforeseen(
+    spec: &PackageSpec,
+    asked: &[&str],
+    manager: &dyn Manager,
+    present: &Present<'_, '_>,
+) -> Option<String> {
+    if present.context.mode == Mode::Apply || spec.version.is_some() {
+        return None;
+    }
+    let overlay = present.context.overlay;
+    asked.iter().find_map(|name| {
+        let found = present.version(name)?;
+        let before = if present.is_planned(name) { overlay.anything() } else { overlay.opaque() };
+        let outdated = || manager.outdated(present.context).filter(|_| found != NEWEST);
+        before.map(ToOwned::to_owned).or_else(outdated)
+    })
+}
+
+/// Makes fresh in a run what is known of the repositories, if which version is newest matters. What is missing can often
+/// be installed all the same if that fails.
+fn refresh(
+    spec: &PackageSpec,
+    asked: &[&str],
+    manager: &dyn Manager,
+    installed: &Installed,
+    resource: &Resource,
+    context: &mut Context<'_>,
+) -> Result<(), Error> {
+    let upgrades = asked.iter().any(|name| installed.version(name).is_some());
+    let tried = context.node.lists_tried && !upgrades;
+    if context.mode == Mode::Plan || spec.version.is_some() || asked.is_empty() || tried {
+        return Ok(());
+    }
+    context.node.lists_tried = true;
+    match manager.outdated(context).map(|_| manager.refresh(resource, context)) {
+        Some(Err(Error::Package(PackageError::Manager { .. }))) if !upgrades => Ok(()),
+        Some(result) => result,
+        None => Ok(()),
+    }
+}
+
+fn from_repositories(
+    spec: &PackageSpec,
+    asked: &[&str],
+    manager: &dyn Manager,
+    present: &Present<'_, '_>,
+) -> Result<Differences, Error> {
     let mut differences = Differences::default();
     if asked.is_empty() {
         return Ok(differences);
     }
-    let candidates = manager.candidates(&asked, present.context)?;
+    let candidates = manager.candidates(asked, present.context)?;
+    let unsure = present.context.mode == Mode::Plan
+        && spec.version.is_none()
+        && (present.context.overlay.anything().is_some() || manager.outdated(present.context).is_some());
     for name in asked {
         let candidate = candidates.iter().find(|(known, _)| known == name).map(|(_, version)| version);
         let wanted = spec.version.as_ref().or(candidate);
@@ -195,7 +258,8 @@ fn from_repositories(
             (None, Some(_)) => false,
         };
         if !as_wanted && found != Some(NEWEST) {
-            differences.add(name, found, Some(wanted.map_or_else(|| NEWEST.to_owned(), Clone::clone)));
+            let known = wanted.filter(|_| !unsure);
+            differences.add(name, found, Some(known.map_or_else(|| NEWEST.to_owned(), Clone::clone)));
         }
     }
     Ok(differences)
@@ -287,6 +351,14 @@ pub fn check_update<'r>(
         return Err(unsupported(resource, action));
     }
     let manager = manager::of(context)?;
+    if context.mode == Mode::Plan
+        && let Some(because) = context.opaque().or_else(|| manager.outdated(context))
+    {
+        return Ok(Check::Unknown(because));
+    }
+    if context.mode == Mode::Apply && manager.outdated(context).is_some() {
+        manager.refresh(resource, context)?;
+    }
     let updates = manager.updates(spec.security_only, resource, context)?;
     if updates.is_empty() {
         return Ok(Check::UpToDate);
@@ -310,7 +382,143 @@ pub fn check_update<'r>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::{overlay::Overlay, provider::tests::with_context};
+
+    /// Knows `old` and `missing` in version 2, and of `old` that 1 is installed.
+    #[derive(Default)]
+    struct Fake {
+        fresh: bool,
+        refreshed: Cell<u32>,
+        down: bool,
+    }
+
+    impl Manager for Fake {
+        fn name(&self) -> &'static str {
+            "fake"
+        }
+
+        fn installed(&self) -> Result<Installed, PackageError> {
+            let mut installed = Installed::default();
+            installed.versions.insert("old".to_owned(), "1".to_owned());
+            Ok(installed)
+        }
+
+        fn candidates(&self, names: &[&str], _: &Context<'_>) -> Result<Vec<(String, String)>, PackageError> {
+            Ok(names.iter().map(|name| ((*name).to_owned(), "2".to_owned())).collect())
+        }
+
+        fn file(&self, path: &str) -> Result<(String, String), PackageError> {
+            Err(PackageError::NoFile { path: path.to_owned() })
+        }
+
+        fn outdated(&self, _: &Context<'_>) -> Option<String> {
+            (!self.fresh && (self.refreshed.get() == 0 || self.down)).then(|| "the lists".to_owned())
+        }
+
+        fn refresh(&self, _: &Resource, _: &mut Context<'_>) -> Result<(), Error> {
+            self.refreshed.set(self.refreshed.get() + 1);
+            let source = crate::command::CommandError::Stopped { command: String::new() };
+            let error = PackageError::Manager { what: String::new(), source };
+            if self.down { Err(error.into()) } else { Ok(()) }
+        }
+
+        fn updates(&self, _: bool, _: &Resource, _: &mut Context<'_>) -> Result<Vec<manager::Update>, Error> {
+            Ok(Vec::new())
+        }
+
+        fn carry_out(&self, _: &Transaction, _: &Resource, _: &mut Context<'_>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    fn overlay(predictions: Vec<Prediction>) -> Overlay {
+        let mut overlay = Overlay::default();
+        overlay.record("the earlier one", predictions);
+        overlay
+    }
+
+    fn package(name: &str, version: Option<&str>) -> PackageSpec {
+        let version = version.map(ToOwned::to_owned);
+        PackageSpec { names: vec![name.to_owned()], version, ..PackageSpec::default() }
+    }
+
+    /// Why an upgrade is unknown, or else the new versions.
+    fn planned(manager: &Fake, spec: &PackageSpec, overlay: &Overlay) -> Result<Vec<String>, String> {
+        let installed = manager.installed().unwrap();
+        with_context(Mode::Plan, overlay, |context| {
+            let present = Present { installed: &installed, context: &*context };
+            let asked = asked(spec, Action::Upgrade, manager, &present);
+            if let Some(because) = unforeseen(spec, &asked, manager, &present) {
+                return Err(because);
+            }
+            let differences = from_repositories(spec, &asked, manager, &present).unwrap();
+            Ok(differences.targets.into_iter().filter_map(|(_, version)| version).collect())
+        })
+    }
+
+    #[test]
+    fn a_plan_goes_by_lists_that_are_fresh_and_by_no_others() {
+        let (fresh, old) = (Fake { fresh: true, ..Fake::default() }, Fake::default());
+        let nothing = Overlay::default();
+        assert_eq!(planned(&fresh, &package("old", None), &nothing), Ok(vec!["2".to_owned()]));
+        assert_eq!(planned(&old, &package("old", None), &nothing), Err("the lists".to_owned()));
+        assert_eq!(planned(&fresh, &package("missing", None), &nothing), Ok(vec!["2".to_owned()]));
+        // That it would be installed is sure.
+        assert_eq!(planned(&old, &package("missing", None), &nothing), Ok(vec![NEWEST.to_owned()]));
+        assert_eq!(planned(&old, &package("old", Some("3")), &nothing), Ok(vec!["3".to_owned()]));
+        assert_eq!(planned(&old, &package("old", Some("1")), &nothing), Ok(Vec::new()));
+        assert_eq!(old.refreshed.get(), 0);
+    }
+
+    #[test]
+    fn after_another_repository_nobody_knows_what_is_newest() {
+        let fresh = Fake { fresh: true, ..Fake::default() };
+        let repository = overlay(vec![Prediction::Anything]);
+        let because = Err("the earlier one".to_owned());
+        assert_eq!(planned(&fresh, &package("old", None), &repository), because);
+        assert_eq!(planned(&fresh, &package("missing", None), &repository), Ok(vec![NEWEST.to_owned()]));
+        assert_eq!(planned(&fresh, &package("old", Some("1")), &repository), Ok(Vec::new()));
+        // Another package may upgrade this one, but is no repository.
+        let other = overlay(vec![Prediction::Package("other".to_owned(), Some("1".to_owned()))]);
+        assert_eq!(planned(&fresh, &package("old", None), &other), because);
+        assert_eq!(planned(&fresh, &package("missing", None), &other), Ok(vec!["2".to_owned()]));
+        // What an earlier resource would install in its newest version is as new as it gets.
+        let same = overlay(vec![Prediction::Package("missing".to_owned(), Some(NEWEST.to_owned()))]);
+        assert_eq!(planned(&Fake::default(), &package("missing", None), &same), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_run_fetches_old_lists_and_goes_on_without_them_where_something_is_only_missing() {
+        let resource = Resource {
+            id: engine_protocol::ResourceId(0),
+            kind: "package".to_owned(),
+            name: String::new(),
+            origin: engine_protocol::resource::Origin { cookbook: String::new(), recipe: String::new() },
+            actions: Vec::new(),
+            spec: engine_protocol::Spec::Package(PackageSpec::default()),
+            common: engine_protocol::resource::Common::default(),
+        };
+        let run = |manager: &Fake, names: [&str; 2], version| {
+            let installed = manager.installed().unwrap();
+            with_context(Mode::Apply, &Overlay::default(), |context| {
+                let mut again = |name| {
+                    let spec = package(name, version);
+                    refresh(&spec, &[name], manager, &installed, &resource, context).is_ok()
+                };
+                names.map(&mut again)
+            })
+        };
+        let old = Fake::default();
+        assert_eq!((run(&old, ["missing", "old"], None), old.refreshed.get()), ([true, true], 1));
+        let fixed = Fake::default();
+        assert_eq!((run(&fixed, ["missing", "old"], Some("1")), fixed.refreshed.get()), ([true, true], 0));
+        let down = Fake { down: true, ..Fake::default() };
+        assert_eq!((run(&down, ["missing", "missing"], None), down.refreshed.get()), ([true, true], 1));
+        assert_eq!((run(&down, ["missing", "old"], None), down.refreshed.get()), ([true, false], 3));
+    }
 
     #[test]
     fn names_that_tools_would_take_for_something_else_are_refused() {

@@ -6,8 +6,8 @@ use engine_protocol::{Mode, Resource};
 
 use super::{
     Installed, PackageError,
-    manager::{Manager, Transaction, Update, Versioned, failed},
-    rpm,
+    manager::{Manager, Transaction, Update, Versioned, failed, older},
+    metadata, rpm,
 };
 use crate::{
     command::Run,
@@ -111,6 +111,16 @@ impl Manager for Dnf {
 
     fn file(&self, path: &str) -> Result<Versioned, PackageError> {
         rpm::file(path)
+    }
+
+    fn outdated(&self, _: &Context<'_>) -> Option<String> {
+        (!metadata::is_fresh()).then(|| older(&format!("{} makecache --refresh", self.program)))
+    }
+
+    fn refresh(&self, _: &Resource, _: &mut Context<'_>) -> Result<(), Error> {
+        let what = format!("`{} makecache --refresh`", self.program);
+        self.run(&["makecache", "--refresh"]).succeed().map_err(failed(what))?;
+        Ok(())
     }
 
     fn updates(

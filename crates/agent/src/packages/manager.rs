@@ -1,11 +1,31 @@
 //! What a package manager can be asked for. What is the same for all of them is in [`super::check`].
 
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
 use engine_protocol::Resource;
 
 use super::{
     PackageError, apk::Apk, apt::Apt, dnf::Dnf, installed::Installed, pacman::Pacman, zypper::Zypper,
 };
 use crate::provider::{Context, Error};
+
+/// What is known of repositories and is younger than this is not fetched again.
+pub const FRESH: Duration = Duration::from_hours(1);
+
+/// Whether a file is so young.
+pub(super) fn is_fresh(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age < FRESH))
+}
+
+/// What a plan says of lists that are older. It says no age, which is another one with each plan.
+pub(super) fn older(refreshes: &str) -> String {
+    format!("the package lists, which are more than an hour old or missing; `{refreshes}` refreshes them")
+}
 
 /// A name and a version.
 pub type Versioned = (String, String);
@@ -59,7 +79,20 @@ pub trait Manager {
     /// Name and version of a package file.
     fn file(&self, path: &str) -> Result<Versioned, PackageError>;
 
-    /// Pending updates. When changes may be made, what is known of the repositories is made fresh before.
+    /// Why a plan cannot go by what is known of the repositories: a run would fetch it anew. Nothing if it is fresh.
+    ///
+    /// By default nothing is ever fresh: zypper, apk and pacman give the files that they fetch the times of the
+    /// repositories, or keep to intervals of their own, so that how old they are cannot be told.
+    fn outdated(&self, _: &Context<'_>) -> Option<String> {
+        Some(format!("the package lists: {} does not say how old they are", self.name()))
+    }
+
+    /// Fetches anew what is known of the repositories. By default that is part of every question in a run.
+    fn refresh(&self, _: &Resource, _: &mut Context<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Pending updates, as far as they are known.
     fn updates(
         &self,
         security_only: bool,

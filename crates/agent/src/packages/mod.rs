@@ -17,6 +17,7 @@ pub mod dnf;
 pub mod dpkg;
 pub mod installed;
 pub mod manager;
+pub mod metadata;
 pub mod pacman;
 pub mod rpm;
 pub mod yum_repository;
@@ -111,6 +112,14 @@ pub enum PackageError {
         /// What should be.
         wanted: String,
     },
+    /// A repository that cannot be used.
+    #[error("the repository `{name}` is as it was, since its lists cannot be fetched: {source}")]
+    Repository {
+        /// The repository.
+        name: String,
+        /// What apt says.
+        source: Box<PackageError>,
+    },
     /// What a program printed makes no sense.
     #[error("{what} printed what cannot be understood")]
     Output {
@@ -145,6 +154,7 @@ impl PackageError {
             | PackageError::NoFile { .. }
             | PackageError::OtherPackage { .. }
             | PackageError::NotSo { .. }
+            | PackageError::Repository { .. }
             | PackageError::Output { .. } => true,
         }
     }

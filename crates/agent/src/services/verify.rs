@@ -136,17 +136,8 @@ impl Drop for Drafts {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
-    use engine_protocol::{Facts, FromAgent};
-
     use super::*;
-    use crate::{
-        command,
-        node::{Node, Settings},
-        overlay::Overlay,
-        reporter::Reporter,
-    };
+    use crate::{command, overlay::Overlay, provider::tests::with_context};
 
     // All output is what systemd-analyze 252 of Debian 12 printed.
 
@@ -160,24 +151,9 @@ mod tests {
 
     #[test]
     fn what_a_refused_unit_has_in_it_is_shown_of_no_sensitive_resource() {
-        struct Nobody;
-        impl Reporter for Nobody {
-            fn send(&mut self, _: &FromAgent) {}
-            fn flush(&mut self) {}
-        }
-        let settings = Settings { state_dir: PathBuf::from("/nonexistent"), lock_wait: Duration::ZERO };
-        let mut context = Context {
-            mode: Mode::Apply,
-            grants: None,
-            node: &mut Node::new(settings, Facts::default()),
-            overlay: &Overlay::default(),
-            reporter: &mut Nobody,
-            stopping: &|| false,
-            umask: 0o022,
-            deadline: Instant::now() + Duration::from_mins(1),
-        };
         let units = [("engine-test.service", "[Service]\nExecStart=/hunter2 --password\n")];
-        let error = verify(&units, &mut context).unwrap_err();
+        let error = with_context(Mode::Apply, &Overlay::default(), |context| verify(&units, context));
+        let error = error.unwrap_err();
         let shown = error.to_string();
         // Without the program there is another error, which quotes nothing.
         assert_eq!(shown.contains("hunter2"), command::find("systemd-analyze").is_some(), "{shown}");

@@ -7,7 +7,7 @@ use super::*;
 pub(super) static PACKAGE: TypeDefinition = TypeDefinition {
     name: "package",
     capability: "packages",
-    documentation: "Packages of the distribution, all handled in one transaction. Installed ones are looked up in one query of the package database, however many are declared.",
+    documentation: "Packages of the distribution, all handled in one transaction. Installed ones are looked up in one query of the package database, however many are declared. Package lists that are more than an hour old are fetched before something is upgraded, or installed in no fixed version: until then, a plan cannot know which version is newest.",
     identity: Some(property("names", ValueType::TextList, "Names, at least one.")),
     actions: &[Action::Install, Action::Upgrade, Action::Remove, Action::Purge, Action::Lock, Action::Unlock],
     properties: &[
@@ -32,7 +32,7 @@ pub(super) static PACKAGE: TypeDefinition = TypeDefinition {
 pub(super) static PACKAGE_UPDATE: TypeDefinition = TypeDefinition {
     name: "package_update",
     capability: "packages",
-    documentation: "All pending updates of the distribution; says whether a reboot is needed afterwards. Needs a grant for all packages (`*`).",
+    documentation: "All pending updates of the distribution; says whether a reboot is needed afterwards. Package lists that are more than an hour old are fetched before: until then, a plan cannot know what is pending. Needs a grant for all packages (`*`).",
     identity: None,
     actions: &[Action::Update],
     properties: &[property(
@@ -47,7 +47,7 @@ pub(super) static PACKAGE_UPDATE: TypeDefinition = TypeDefinition {
 pub(super) static APT_REPOSITORY: TypeDefinition = TypeDefinition {
     name: "apt_repository",
     capability: "repositories",
-    documentation: "A repository for apt, with the key that signs it. The package lists are fetched when it changed.",
+    documentation: "A repository for apt, with the key that signs it. The package lists are fetched when it is added or changed; if those of the repository cannot be, its files are put back as they were, and the next run tries again.",
     identity: Some(property(
         "name",
         ValueType::Text,

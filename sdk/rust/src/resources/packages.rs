@@ -4,7 +4,9 @@ use crate::builder::*;
 
 resources! {
     /// Packages of the distribution, all handled in one transaction. Installed ones are looked up in one
-    /// query of the package database, however many are declared.
+    /// query of the package database, however many are declared. Package lists that are more than an hour old
+    /// are fetched before something is upgraded, or installed in no fixed version: until then, a plan cannot
+    /// know which version is newest.
     ///
     /// Actions: [`Install`](Action::Install) (the default), [`Upgrade`](Action::Upgrade),
     /// [`Remove`](Action::Remove), [`Purge`](Action::Purge), [`Lock`](Action::Lock),
@@ -25,8 +27,9 @@ resources! {
         source: Text,
     }
 
-    /// All pending updates of the distribution; says whether a reboot is needed afterwards. Needs a grant for
-    /// all packages (`*`).
+    /// All pending updates of the distribution; says whether a reboot is needed afterwards. Package lists
+    /// that are more than an hour old are fetched before: until then, a plan cannot know what is pending.
+    /// Needs a grant for all packages (`*`).
     ///
     /// Actions: [`Update`](Action::Update) (the default).
     ///

@@ -3,7 +3,9 @@
 use crate::builder::*;
 
 resources! {
-    /// A repository for apt, with the key that signs it. The package lists are fetched when it changed.
+    /// A repository for apt, with the key that signs it. The package lists are fetched when it is added or
+    /// changed; if those of the repository cannot be, its files are put back as they were, and the next run
+    /// tries again.
     ///
     /// Actions: [`Add`](Action::Add) (the default), [`Remove`](Action::Remove).
     ///
