@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsString,
-    io::Read as _,
+    io::{BufRead as _, BufReader, Read as _},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,9 @@ pub struct Run {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What was read of its output already.
+    heard: String,
 }
 
 impl Engine {
@@ -71,8 +74,7 @@ impl Engine {
 
     /// Runs it to its end, with `--json` and without a stack.
     pub fn json_alone(&self, arguments: &[&str]) -> Run {
-        let child = self.bare(arguments).arg("--json").spawn().expect("ENGINE_BIN can be started");
-        Running { child }.wait()
+        Running::start(self.bare(arguments).arg("--json")).wait()
     }
 
     /// Runs it to its end, as text.
@@ -82,11 +84,29 @@ impl Engine {
 
     /// Starts it.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        Running { child: self.command(arguments).spawn().expect("ENGINE_BIN can be started") }
+        Running::start(&mut self.command(arguments))
     }
 }
 
 impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("ENGINE_BIN can be started");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        Running { child, stdout, heard: String::new() }
+    }
+
+    /// Waits until it has printed a line with these words.
+    pub fn until(&mut self, words: &str) {
+        loop {
+            let begin = self.heard.len();
+            let count = self.stdout.read_line(&mut self.heard).expect("it is UTF-8");
+            assert!(count > 0, "it ended without `{words}`:\n{}", self.heard);
+            if self.heard[begin..].contains(words) {
+                return;
+            }
+        }
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
@@ -100,7 +120,6 @@ impl Running {
 
     /// Waits for its end, at most two minutes.
     pub fn wait(mut self) -> Run {
-        let mut stdout = self.child.stdout.take().expect("it is piped");
         let mut stderr = self.child.stderr.take().expect("it is piped");
         let reader = std::thread::spawn(move || {
             let mut text = String::new();
@@ -117,8 +136,8 @@ impl Running {
             }
             let _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
         });
-        let mut output = String::new();
-        stdout.read_to_string(&mut output).expect("it is UTF-8");
+        let mut output = std::mem::take(&mut self.heard);
+        self.stdout.read_to_string(&mut output).expect("it is UTF-8");
         let status = self.child.wait().expect("the child can be waited for");
         let errors = reader.join().expect("the reader ends");
         drop(guard);

@@ -216,7 +216,7 @@ fn a_held_package_lock_is_waited_for_and_said() {
     let mut held = host.command(["perl", "-e", holder]).unwrap().spawn().unwrap();
     eventually("the lock is held", || host.exec(["test", "-e", "/run/held"]).unwrap().status.success());
     let mut run = site.engine.start(&["run", "setup", "--json"]);
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    run.until("\"waiting\"");
     assert!(!run.has_ended(), "it did not wait");
     assert!(!host.exec(["dpkg", "-s", "hello"]).unwrap().status.success());
     host.check_exec(["touch", "/run/release"]).unwrap();

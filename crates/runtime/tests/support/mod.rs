@@ -177,6 +177,7 @@ pub fn everything() -> Grants {
         storage: all(),
         network: all(),
         execute: vec![all()],
+        environment: all(),
     }
 }
 
