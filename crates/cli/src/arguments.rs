@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use engine_model::{LifecycleEvent, Name};
+use engine_model::{LifecycleEvent, Name, RunId};
 
 /// Configures the servers of a stack: its layers, its instances, its lifecycle.
 #[derive(Debug, Parser)]
@@ -89,6 +89,27 @@ Recipes see these facts. docs/facts.md says what each of them is.")]
     #[command(subcommand)]
     Instance(InstanceCommand),
 
+    /// Look at runs that were made before
+    #[command(subcommand)]
+    Runs(RunsCommand),
+
+    /// Break the lock of a stack whose owner is gone
+    ///
+    /// A run holds its stack and renews that all the time. When its controller was killed, the lock runs out by
+    /// itself within a minute; this is for who cannot wait.
+    #[command(after_help = "Example:
+  engine unlock 4f1c09d2a7b35e68 --stack demo")]
+    Unlock {
+        /// The lock's id, which whoever waits for it is told
+        id: String,
+        /// Name of a stack or path of a stack file
+        #[arg(long, short)]
+        stack: String,
+        /// File with the live state [default: .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
+        state: Option<PathBuf>,
+    },
+
     /// Build and inspect cookbooks
     #[command(subcommand)]
     Cookbook(CookbookCommand),
@@ -131,6 +152,10 @@ pub(crate) struct RunArguments {
     /// Plan once more at the end, and fail if anything is left to change
     #[arg(long)]
     pub(crate) verify: bool,
+
+    /// Why, for those who look at the run later
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) comment: String,
 
     /// Which instances.
     #[command(flatten)]
@@ -196,6 +221,10 @@ pub(crate) struct RunOptions {
     /// Exit with 0 if there was nothing to change, 2 if there was, 1 for anything else
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+
+    /// How many seconds to wait for a run that holds the stack
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) lock_wait: u64,
 
     /// ssh_config to read instead of the stack's, the user's and the system's
     #[arg(long, short = 'F', value_name = "FILE")]
@@ -298,6 +327,55 @@ pub(crate) enum InstanceCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// File with the live state [default: .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
+        state: Option<PathBuf>,
+    },
+}
+
+/// Commands on runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List the newest runs of a stack
+    #[command(after_help = "Example:
+  engine runs list --stack demo --most 5")]
+    List {
+        /// Name of a stack or path of a stack file
+        #[arg(long, short)]
+        stack: String,
+        /// So many at the most
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        most: u32,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// File with the live state [default: .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
+        state: Option<PathBuf>,
+    },
+    /// Show a run again, or write a report of it
+    #[command(after_help = "Examples:
+  engine runs show 12 --stack demo -v
+  engine runs show 12 --stack demo --json | jq 'select(.type == \"resource_finished\")'
+  engine runs show 12 --stack demo --junit run.xml --html run.html")]
+    Show {
+        /// Number of the run
+        run: RunId,
+        /// Name of a stack or path of a stack file
+        #[arg(long, short)]
+        stack: String,
+        /// What happened, one JSON object a line, each with its time
+        #[arg(long)]
+        json: bool,
+        /// Show every resource, those that were up to date as well
+        #[arg(long, short)]
+        verbose: bool,
+        /// Write a JUnit report: a suite for each host, a case for each resource
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+        /// Write a page with a timeline and all differences, which needs no other file
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
         /// File with the live state [default: .engine/state.db next to the stacks]
         #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
         state: Option<PathBuf>,

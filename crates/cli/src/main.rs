@@ -44,6 +44,8 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Facts(arguments) => commands::facts::facts(&arguments),
         Command::Stack(command) => commands::stack::stack(&global, &command),
         Command::Instance(command) => commands::instance::instance(&command),
+        Command::Runs(command) => commands::runs::runs(&command),
+        Command::Unlock { id, stack, state } => commands::unlock::unlock(&id, &stack, state.as_deref()),
         Command::Cookbook(command) => commands::cookbook::cookbook(&command),
         Command::Cache(command) => commands::cache::cache(&global, &command),
         Command::Completions { shell } => commands::manual::completions(shell),

@@ -69,7 +69,19 @@ path = "../cookbooks/site"
 #[test]
 fn help_names_every_command() {
     let help = String::from_utf8(Place::new().engine(&["--help"]).stdout).unwrap();
-    for command in ["run", "plan", "facts", "stack", "instance", "cookbook", "cache", "completions", "man"] {
+    for command in [
+        "run",
+        "plan",
+        "facts",
+        "stack",
+        "instance",
+        "runs",
+        "unlock",
+        "cookbook",
+        "cache",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in\n{help}");
     }
     assert!(help.contains("engine run setup --stack demo"), "an example is missing in\n{help}");

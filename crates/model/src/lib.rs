@@ -5,6 +5,7 @@
 pub mod attributes;
 pub mod instance;
 pub mod lifecycle;
+pub mod lock;
 pub mod name;
 pub mod recipe;
 pub mod run;
@@ -13,7 +14,8 @@ pub mod stack;
 pub use attributes::Attributes;
 pub use instance::{Connection, Instance, InstanceStatus};
 pub use lifecycle::LifecycleEvent;
+pub use lock::StackLock;
 pub use name::{Name, NameError};
 pub use recipe::{RecipeName, RecipeNameError};
-pub use run::{RunId, RunState};
+pub use run::{NewRun, RunId, RunRecord, RunState};
 pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack};

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{lifecycle::LifecycleEvent, name::Name};
+
 /// Identifies a run. Later runs of a store have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -38,6 +40,15 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// All states.
+    pub const ALL: [RunState; 4] =
+        [RunState::Running, RunState::Successful, RunState::Failed, RunState::Stopped];
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<RunState> {
+        RunState::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// The state's name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,4 +64,33 @@ impl fmt::Display for RunState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())
     }
+}
+
+/// A run that begins, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewRun {
+    /// The stack.
+    pub stack: Name,
+    /// What was triggered.
+    pub event: LifecycleEvent,
+    /// Who triggered it: a user on a machine.
+    pub operator: String,
+    /// Why, in the operator's words; empty if they said nothing.
+    pub comment: String,
+}
+
+/// A run that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its number.
+    pub id: RunId,
+    /// What it was to do, and for whom.
+    #[serde(flatten)]
+    pub run: NewRun,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// When it ended, in milliseconds since 1970; nothing while it runs, or if its controller was killed.
+    pub ended_ms: Option<u64>,
 }

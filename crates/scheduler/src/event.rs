@@ -1,6 +1,6 @@
 //! Everything that happens in a run, as values: a run can be shown, recorded and replayed.
 
-use engine_model::{InstanceStatus, LifecycleEvent, Name, RunId};
+use engine_model::{InstanceStatus, LifecycleEvent, Name, RunId, StackLock};
 use engine_protocol::{Mode, Outcome, Resource, Status};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,11 @@ pub enum RunEvent {
         mode: Mode,
         /// The instances concerned, in stack-file order.
         instances: Vec<Name>,
+    },
+    /// Somebody else holds the stack; the run begins when they are done.
+    WaitingForStack {
+        /// Who, and for what.
+        holder: StackLock,
     },
     /// An instance is being reached.
     Connecting {

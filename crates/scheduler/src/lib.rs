@@ -7,15 +7,19 @@
 pub mod event;
 pub mod execute;
 pub mod facts;
+mod history;
+pub mod lock;
 mod node_run;
 pub mod plan;
 pub mod ports;
 mod reboot;
 mod replay;
 pub mod saved;
+mod shared;
 mod status;
 mod stop;
 pub mod view;
+mod work;
 
 pub use event::{Counts, NodeResult, RunEvent, RunSummary};
 pub use execute::{ExecuteError, Executor, Settings};

@@ -15,13 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     event::{Counts, NodeResult, ResourceLabel, RunEvent},
-    execute::Shared,
     plan::Step,
     ports::{
         AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, EvaluationObserver, LogLevel, Session,
         SessionFailure,
     },
     saved::SavedStep,
+    shared::Shared,
     view,
 };
 

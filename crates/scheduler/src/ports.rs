@@ -1,13 +1,17 @@
 //! What the scheduler needs of the world, as traits. Adapters implement them and know nothing of
 //! each other.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use engine_contract::Node;
-use engine_model::{Instance, InstanceStatus, LifecycleEvent, Name, RecipeName, RunId, RunState};
+use engine_model::{
+    Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord, RunState, StackLock,
+};
 use engine_protocol::{Collection, Facts, FromAgent, ToAgent};
 
-use crate::plan::BuiltIn;
+use serde::{Deserialize, Serialize};
+
+use crate::{event::RunEvent, plan::BuiltIn};
 
 /// A future that a port's method returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -127,8 +131,41 @@ pub struct EvaluateFailure {
     pub details: Vec<String>,
 }
 
+/// Who wants a stack for themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockRequest {
+    /// The stack.
+    pub stack: Name,
+    /// Who: a user on a machine, and the process there.
+    pub owner: String,
+    /// The boot of that machine.
+    pub boot_id: String,
+    /// The process.
+    pub process: u32,
+    /// For what.
+    pub operation: String,
+    /// How long the lock holds unless it is renewed.
+    pub lease: Duration,
+}
+
 /// Remembers live state.
 pub trait Store: Send + Sync {
+    /// Takes a stack's lock, if nobody holds it or their lease has run out; else says who holds it.
+    fn lock(
+        &self,
+        request: LockRequest,
+    ) -> PortFuture<'_, Result<Result<StackLock, StackLock>, StoreFailure>>;
+    /// Renews a lock for so long from now; says whether it was still held.
+    fn renew<'a>(
+        &'a self,
+        stack: &'a Name,
+        id: &'a str,
+        lease: Duration,
+    ) -> PortFuture<'a, Result<bool, StoreFailure>>;
+    /// Gives a lock back, or breaks it; says whether there was one of this id.
+    fn unlock<'a>(&'a self, stack: &'a Name, id: &'a str) -> PortFuture<'a, Result<bool, StoreFailure>>;
+    /// Who holds a stack; nobody if the lease has run out.
+    fn lock_of<'a>(&'a self, stack: &'a Name) -> PortFuture<'a, Result<Option<StackLock>, StoreFailure>>;
     /// The status of each instance that has one; the others are pending.
     fn statuses<'a>(
         &'a self,
@@ -142,13 +179,28 @@ pub trait Store: Send + Sync {
         status: InstanceStatus,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Begins a run.
-    fn begin_run<'a>(
-        &'a self,
-        stack: &'a Name,
-        event: LifecycleEvent,
-    ) -> PortFuture<'a, Result<RunId, StoreFailure>>;
+    fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>>;
     /// Ends a run.
     fn end_run(&self, run: RunId, state: RunState) -> PortFuture<'_, Result<(), StoreFailure>>;
+    /// Remembers what happened in a run, behind what is remembered of it already.
+    fn record(&self, run: RunId, events: Vec<TimedEvent>) -> PortFuture<'_, Result<(), StoreFailure>>;
+    /// The newest runs of a stack, the last one first; at most so many.
+    fn runs<'a>(&'a self, stack: &'a Name, most: u32)
+    -> PortFuture<'a, Result<Vec<RunRecord>, StoreFailure>>;
+    /// One run.
+    fn run(&self, run: RunId) -> PortFuture<'_, Result<Option<RunRecord>, StoreFailure>>;
+    /// What happened in a run, in order. Empty if it is so old that this was forgotten.
+    fn events(&self, run: RunId) -> PortFuture<'_, Result<Vec<TimedEvent>, StoreFailure>>;
+}
+
+/// Something that happened, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimedEvent {
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// What.
+    #[serde(flatten)]
+    pub event: RunEvent,
 }
 
 /// Why the store does not answer.

@@ -7,9 +7,9 @@ use engine_protocol::{FromAgent, Mode, ToAgent};
 
 use crate::{
     event::{NodeResult, RunEvent},
-    execute::milliseconds,
     node_run::NodeRun,
     ports::Session,
+    shared::milliseconds,
 };
 
 /// How long a node may take to come back.

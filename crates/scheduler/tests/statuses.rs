@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use engine_model::{
-    Attributes, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name, RunId, RunState,
-    SshSettings, Stack,
+    Attributes, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name, NewRun, RunId, RunRecord,
+    RunState, SshSettings, Stack, StackLock,
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Mode, Resource, ResourceId, Spec, ToAgent,
@@ -18,7 +19,8 @@ use engine_scheduler::{
     Executor, NodeResult, Request, RunEvent, RunSummary, Settings, StopSignal,
     ports::{
         AgentReceiver, AgentSender, ConnectFailure, Connector, EvaluateFailure, EvaluateRequest,
-        EvaluationObserver, Evaluator, PortFuture, Session, SessionFailure, Store, StoreFailure,
+        EvaluationObserver, Evaluator, LockRequest, PortFuture, Session, SessionFailure, Store, StoreFailure,
+        TimedEvent,
     },
 };
 use tokio::sync::mpsc;
@@ -52,8 +54,14 @@ struct World {
     hosts: Mutex<BTreeMap<String, Host>>,
     statuses: Mutex<BTreeMap<Name, InstanceStatus>>,
     events: Mutex<Vec<RunEvent>>,
+    /// What the store was told of a run.
+    recorded: Mutex<Vec<RunEvent>>,
     batches: Mutex<Vec<String>>,
     store_is_full: Mutex<bool>,
+    /// Somebody else who holds the stack.
+    holder: Mutex<Option<StackLock>>,
+    /// How often the stack was given back.
+    given_back: Mutex<u32>,
     /// How often a host has booted since it was switched on.
     boots: Mutex<u32>,
 }
@@ -195,6 +203,43 @@ fn directory() -> Resource {
 }
 
 impl Store for Port {
+    fn lock(
+        &self,
+        request: LockRequest,
+    ) -> PortFuture<'_, Result<Result<StackLock, StackLock>, StoreFailure>> {
+        let lock = StackLock {
+            stack: request.stack,
+            id: "1".to_owned(),
+            owner: request.owner,
+            boot_id: request.boot_id,
+            process: request.process,
+            operation: request.operation,
+            since_ms: 0,
+            until_ms: 0,
+            token: 1,
+        };
+        let holder = self.0.holder.lock().unwrap().clone();
+        Box::pin(async move { Ok(holder.map_or(Ok(lock), Err)) })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        _: &'a Name,
+        _: &'a str,
+        _: Duration,
+    ) -> PortFuture<'a, Result<bool, StoreFailure>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn unlock<'a>(&'a self, _: &'a Name, _: &'a str) -> PortFuture<'a, Result<bool, StoreFailure>> {
+        *self.0.given_back.lock().unwrap() += 1;
+        Box::pin(async { Ok(true) })
+    }
+
+    fn lock_of<'a>(&'a self, _: &'a Name) -> PortFuture<'a, Result<Option<StackLock>, StoreFailure>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn statuses<'a>(
         &'a self,
         _: &'a Name,
@@ -212,12 +257,25 @@ impl Store for Port {
         Box::pin(async { Ok(()) })
     }
 
-    fn begin_run<'a>(
-        &'a self,
-        _: &'a Name,
-        _: LifecycleEvent,
-    ) -> PortFuture<'a, Result<RunId, StoreFailure>> {
+    fn begin_run(&self, _: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>> {
         Box::pin(async { Ok(RunId(1)) })
+    }
+
+    fn record(&self, _: RunId, events: Vec<TimedEvent>) -> PortFuture<'_, Result<(), StoreFailure>> {
+        self.0.recorded.lock().unwrap().extend(events.into_iter().map(|timed| timed.event));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn runs<'a>(&'a self, _: &'a Name, _: u32) -> PortFuture<'a, Result<Vec<RunRecord>, StoreFailure>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn run(&self, _: RunId) -> PortFuture<'_, Result<Option<RunRecord>, StoreFailure>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn events(&self, _: RunId) -> PortFuture<'_, Result<Vec<TimedEvent>, StoreFailure>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn end_run(&self, _: RunId, _: RunState) -> PortFuture<'_, Result<(), StoreFailure>> {
@@ -293,7 +351,14 @@ impl World {
             layers: Vec::new(),
             instances: instances.iter().map(|instance| name(instance)).collect(),
         };
-        let settings = Settings { mode: Mode::Apply, parallel: 4, attributes: Attributes::default() };
+        let settings = Settings {
+            mode: Mode::Apply,
+            parallel: 4,
+            attributes: Attributes::default(),
+            operator: "ana@desk".to_owned(),
+            comment: String::new(),
+            lock_wait: Duration::ZERO,
+        };
         executor.run(&request, &settings).await.map_err(|error| error.to_string())
     }
 
@@ -446,4 +511,50 @@ async fn a_node_that_was_rebooted_goes_on_as_another_boot() {
         position(|event| matches!(event, RunEvent::StatusChanged { to: InstanceStatus::Online, .. }));
     assert!(down < back && back < online, "{events:?}");
     assert_eq!(*world.boots.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_is_shown_of_a_run_is_remembered() {
+    let world = World::new(&[("app-1", InstanceStatus::Pending), ("app-2", InstanceStatus::Online)]);
+    world.run(LifecycleEvent::Setup, &[], &[("app-2", Host::Away)]).await.unwrap();
+    let shown: Vec<RunEvent> = world
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| !matches!(event, RunEvent::ResourceStarted { .. }))
+        .cloned()
+        .collect();
+    let recorded = world.recorded.lock().unwrap().clone();
+    assert!(matches!(recorded.first(), Some(RunEvent::RunStarted { .. })));
+    assert!(matches!(recorded.last(), Some(RunEvent::RunFinished { .. })));
+    assert_eq!(recorded.len(), shown.len());
+    assert!(shown.iter().all(|event| recorded.contains(event)));
+}
+
+#[tokio::test]
+async fn a_stack_that_somebody_else_holds_is_left_alone_and_given_back_after_a_run() {
+    let world = World::new(&[("app-1", InstanceStatus::Pending)]);
+    let holder = StackLock {
+        stack: name("demo"),
+        id: "7".to_owned(),
+        owner: "bo@desk, process 9".to_owned(),
+        boot_id: "another machine's".to_owned(),
+        process: 9,
+        operation: "deploy".to_owned(),
+        since_ms: 0,
+        until_ms: u64::MAX,
+        token: 4,
+    };
+    *world.holder.lock().unwrap() = Some(holder);
+    let error = world.run(LifecycleEvent::Setup, &[], &[]).await.unwrap_err();
+    assert!(
+        error.contains("bo@desk, process 9") && error.contains("deploy") && error.contains("lock 7"),
+        "{error}"
+    );
+    assert!(world.batches.lock().unwrap().is_empty() && world.recorded.lock().unwrap().is_empty());
+
+    *world.holder.lock().unwrap() = None;
+    world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::Fails)]).await.unwrap();
+    assert_eq!(*world.given_back.lock().unwrap(), 1);
 }

@@ -2,6 +2,7 @@
 //!
 //! One file next to the stacks. Several processes may use it; SQLite's own locking orders them.
 
+mod locks;
 mod migrations;
 
 use std::{
@@ -11,9 +12,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use engine_model::{InstanceStatus, LifecycleEvent, Name, RunId, RunState};
-use engine_scheduler::ports::{PortFuture, Store, StoreFailure};
-use rusqlite::{Connection, params};
+use engine_model::{InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock};
+use engine_scheduler::ports::{LockRequest, PortFuture, Store, StoreFailure, TimedEvent};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// Columns of a run, in the order in which they are read.
+const RUN: &str = "id, stack, event, operator, comment, state, started_ms, ended_ms";
+
+/// What happened is remembered of so many runs of a stack; that they were, of all.
+const KEPT: u32 = 200;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,13 +95,13 @@ impl SqliteStore {
     /// Runs a query on a thread that may block.
     fn with<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        query: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> PortFuture<'_, Result<T, StoreFailure>> {
         let (place, connection) = (self.path.display().to_string(), Arc::clone(&self.connection));
         Box::pin(async move {
             let failure = |message: String| StoreFailure { place, message };
             let queried = tokio::task::spawn_blocking(move || {
-                query(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+                query(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
             });
             match queried.await {
                 Ok(Ok(value)) => Ok(value),
@@ -111,6 +118,33 @@ fn now_ms() -> i64 {
 }
 
 impl Store for SqliteStore {
+    fn lock(
+        &self,
+        request: LockRequest,
+    ) -> PortFuture<'_, Result<Result<StackLock, StackLock>, StoreFailure>> {
+        self.with(move |connection| locks::lock(connection, &request))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        stack: &'a Name,
+        id: &'a str,
+        lease: Duration,
+    ) -> PortFuture<'a, Result<bool, StoreFailure>> {
+        let (stack, id) = (stack.to_string(), id.to_owned());
+        self.with(move |connection| locks::renew(connection, &stack, &id, lease))
+    }
+
+    fn unlock<'a>(&'a self, stack: &'a Name, id: &'a str) -> PortFuture<'a, Result<bool, StoreFailure>> {
+        let (stack, id) = (stack.to_string(), id.to_owned());
+        self.with(move |connection| locks::unlock(connection, &stack, &id))
+    }
+
+    fn lock_of<'a>(&'a self, stack: &'a Name) -> PortFuture<'a, Result<Option<StackLock>, StoreFailure>> {
+        let stack = stack.clone();
+        self.with(move |connection| locks::lock_of(connection, &stack))
+    }
+
     fn statuses<'a>(
         &'a self,
         stack: &'a Name,
@@ -146,18 +180,29 @@ impl Store for SqliteStore {
         })
     }
 
-    fn begin_run<'a>(
-        &'a self,
-        stack: &'a Name,
-        event: LifecycleEvent,
-    ) -> PortFuture<'a, Result<RunId, StoreFailure>> {
-        let stack = stack.to_string();
+    fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>> {
         self.with(move |connection| {
-            connection.execute(
-                "INSERT INTO run (stack, event, state, started_ms) VALUES (?1, ?2, ?3, ?4)",
-                params![stack, event.name(), RunState::Running.name(), now_ms()],
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT INTO run (stack, event, operator, comment, state, started_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    run.stack.as_str(),
+                    run.event.name(),
+                    run.operator,
+                    run.comment,
+                    RunState::Running.name(),
+                    now_ms()
+                ],
             )?;
-            Ok(RunId(u64::try_from(connection.last_insert_rowid()).unwrap_or_default()))
+            let id = transaction.last_insert_rowid();
+            transaction.execute(
+                "DELETE FROM run_event WHERE run IN
+                 (SELECT id FROM run WHERE stack = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+                params![run.stack.as_str(), KEPT],
+            )?;
+            transaction.commit()?;
+            Ok(RunId(u64::try_from(id).unwrap_or_default()))
         })
     }
 
@@ -165,15 +210,95 @@ impl Store for SqliteStore {
         self.with(move |connection| {
             connection.execute(
                 "UPDATE run SET state = ?2, ended_ms = ?3 WHERE id = ?1",
-                params![i64::try_from(run.0).unwrap_or(i64::MAX), state.name(), now_ms()],
+                params![key(run), state.name(), now_ms()],
             )?;
             Ok(())
         })
     }
+
+    fn record(&self, run: RunId, events: Vec<TimedEvent>) -> PortFuture<'_, Result<(), StoreFailure>> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert = transaction.prepare(
+                    "INSERT INTO run_event (run, seq, at_ms, event)
+                     VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM run_event WHERE run = ?1), ?2, ?3)",
+                )?;
+                for TimedEvent { at_ms, event } in events {
+                    let event = serde_json::to_string(&event)
+                        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+                    insert.execute(params![key(run), i64::try_from(at_ms).unwrap_or(i64::MAX), event])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    fn runs<'a>(
+        &'a self,
+        stack: &'a Name,
+        most: u32,
+    ) -> PortFuture<'a, Result<Vec<RunRecord>, StoreFailure>> {
+        let stack = stack.to_string();
+        self.with(move |connection| {
+            let select = format!("SELECT {RUN} FROM run WHERE stack = ?1 ORDER BY id DESC LIMIT ?2");
+            let mut select = connection.prepare(&select)?;
+            let rows = select.query_map(params![stack, most], run_record)?;
+            rows.collect()
+        })
+    }
+
+    fn run(&self, run: RunId) -> PortFuture<'_, Result<Option<RunRecord>, StoreFailure>> {
+        self.with(move |connection| {
+            let select = format!("SELECT {RUN} FROM run WHERE id = ?1");
+            connection.query_row(&select, [key(run)], run_record).optional()
+        })
+    }
+
+    fn events(&self, run: RunId) -> PortFuture<'_, Result<Vec<TimedEvent>, StoreFailure>> {
+        self.with(move |connection| {
+            let mut select =
+                connection.prepare("SELECT at_ms, event FROM run_event WHERE run = ?1 ORDER BY seq")?;
+            let rows = select.query_map([key(run)], |row| {
+                let event: String = row.get(1)?;
+                let event = serde_json::from_str(&event).map_err(|error| conversion(1, error))?;
+                Ok(TimedEvent { at_ms: unsigned(row.get(0)?), event })
+            })?;
+            rows.collect()
+        })
+    }
+}
+
+fn key(run: RunId) -> i64 {
+    i64::try_from(run.0).unwrap_or(i64::MAX)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}
+
+fn conversion(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+fn run_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRecord> {
+    let stack = row.get::<_, String>(1)?.parse().map_err(|error| conversion(1, error))?;
+    let event = row.get::<_, String>(2)?.parse().map_err(|error| conversion(2, error))?;
+    Ok(RunRecord {
+        id: RunId(unsigned(row.get(0)?)),
+        run: NewRun { stack, event, operator: row.get(3)?, comment: row.get(4)? },
+        // A state of a later version is one that ended otherwise than well.
+        state: RunState::parse(&row.get::<_, String>(5)?).unwrap_or(RunState::Failed),
+        started_ms: unsigned(row.get(6)?),
+        ended_ms: row.get::<_, Option<i64>>(7)?.map(unsigned),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use engine_model::LifecycleEvent;
+    use engine_scheduler::RunEvent;
+
     use super::*;
 
     fn name(text: &str) -> Name {
@@ -201,9 +326,86 @@ mod tests {
     async fn runs_are_numbered_upwards() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("state.db")).unwrap();
-        let first = store.begin_run(&name("a"), LifecycleEvent::Setup).await.unwrap();
+        let first = store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
         store.end_run(first, RunState::Successful).await.unwrap();
-        assert!(store.begin_run(&name("a"), LifecycleEvent::Configure).await.unwrap() > first);
+        let second = store.begin_run(new_run(LifecycleEvent::Configure)).await.unwrap();
+        assert!(second > first);
+        let runs = store.runs(&name("a"), 10).await.unwrap();
+        let told: Vec<_> = runs.iter().map(|run| (run.id, run.run.event, run.state)).collect();
+        assert_eq!(
+            told,
+            [
+                (second, LifecycleEvent::Configure, RunState::Running),
+                (first, LifecycleEvent::Setup, RunState::Successful)
+            ]
+        );
+        assert!(runs[0].ended_ms.is_none() && runs[1].ended_ms >= Some(runs[1].started_ms));
+        assert_eq!(store.runs(&name("a"), 1).await.unwrap().len(), 1);
+        assert_eq!(store.run(first).await.unwrap().as_ref(), Some(&runs[1]));
+        assert_eq!(store.run(RunId(99)).await.unwrap(), None);
+    }
+
+    fn new_run(event: LifecycleEvent) -> NewRun {
+        NewRun { stack: name("a"), event, operator: "ana@desk".into(), comment: "why not".into() }
+    }
+
+    #[tokio::test]
+    async fn what_happened_is_told_again_in_order() {
+        let store = SqliteStore::in_memory().unwrap();
+        let run = store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        let event = |at_ms, instance: &str| TimedEvent {
+            at_ms,
+            event: RunEvent::Connecting { instance: name(instance) },
+        };
+        store.record(run, vec![event(5, "b"), event(5, "a")]).await.unwrap();
+        store.record(run, vec![event(4, "c")]).await.unwrap();
+        assert_eq!(store.events(run).await.unwrap(), [event(5, "b"), event(5, "a"), event(4, "c")]);
+        assert_eq!(store.events(RunId(99)).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn of_old_runs_it_is_forgotten_what_happened() {
+        let store = SqliteStore::in_memory().unwrap();
+        let first = store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        let event = TimedEvent { at_ms: 1, event: RunEvent::Connecting { instance: name("a") } };
+        store.record(first, vec![event]).await.unwrap();
+        for _ in 1..KEPT {
+            store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        }
+        assert_eq!(store.events(first).await.unwrap().len(), 1);
+        store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        assert_eq!(store.events(first).await.unwrap().len(), 0);
+        assert!(store.run(first).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_holds_a_stack_until_it_is_given_back_or_the_lease_runs_out() {
+        let store = SqliteStore::in_memory().unwrap();
+        let request = |owner: &str, lease| LockRequest {
+            stack: name("a"),
+            owner: owner.to_owned(),
+            boot_id: "b".to_owned(),
+            process: 7,
+            operation: "setup".to_owned(),
+            lease,
+        };
+        let long = Duration::from_mins(10);
+        let first = store.lock(request("ana", long)).await.unwrap().unwrap();
+        let holder = store.lock(request("bo", long)).await.unwrap().unwrap_err();
+        assert_eq!(holder, first);
+        assert_eq!(store.lock_of(&name("a")).await.unwrap(), Some(first.clone()));
+        assert!(!store.unlock(&name("a"), "another").await.unwrap());
+        assert!(store.unlock(&name("a"), &first.id).await.unwrap());
+        assert!(!store.renew(&name("a"), &first.id, long).await.unwrap());
+
+        // Whose lease has run out holds nothing, and takes nothing back from who came after.
+        let second = store.lock(request("bo", Duration::ZERO)).await.unwrap().unwrap();
+        assert!(store.renew(&name("a"), &second.id, Duration::ZERO).await.unwrap());
+        let third = store.lock(request("cy", long)).await.unwrap().unwrap();
+        assert!(!store.renew(&name("a"), &second.id, long).await.unwrap());
+        assert!(!store.unlock(&name("a"), &second.id).await.unwrap());
+        assert!(first.token < second.token && second.token < third.token);
+        assert_eq!(store.lock_of(&name("b")).await.unwrap(), None);
     }
 
     #[test]

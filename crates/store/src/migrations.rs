@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE instance (
     stack      TEXT NOT NULL,
     name       TEXT NOT NULL,
@@ -18,7 +19,30 @@ CREATE TABLE run (
     started_ms INTEGER NOT NULL,
     ended_ms   INTEGER
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE run ADD COLUMN operator TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN comment  TEXT NOT NULL DEFAULT '';
+CREATE TABLE run_event (
+    run   INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    seq   INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE stack_lock (
+    stack     TEXT NOT NULL PRIMARY KEY,
+    id        TEXT,
+    owner     TEXT NOT NULL,
+    boot_id   TEXT NOT NULL,
+    process   INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    since_ms  INTEGER NOT NULL,
+    until_ms  INTEGER NOT NULL,
+    token     INTEGER NOT NULL
+) STRICT;
+",
+];
 
 pub(crate) enum MigrationError {
     Sqlite(rusqlite::Error),

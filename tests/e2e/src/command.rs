@@ -50,13 +50,18 @@ impl Engine {
 
     /// Without a stack.
     fn bare(&self, arguments: &[&str]) -> Command {
+        let mut command = self.offline(arguments);
+        command.arg("--ssh-config").arg(&self.ssh_config);
+        command
+    }
+
+    /// Without what it takes to connect to anybody.
+    fn offline(&self, arguments: &[&str]) -> Command {
         let engine: OsString = std::env::var_os("ENGINE_BIN")
             .expect("ENGINE_BIN names the engine command to test; scripts/test sets it");
         let mut command = Command::new(engine);
         command
             .args(arguments)
-            .arg("--ssh-config")
-            .arg(&self.ssh_config)
             .current_dir(&self.directory)
             .env("ENGINE_CACHE_DIR", self.directory.join("cache"))
             .stdin(Stdio::null())
@@ -80,6 +85,11 @@ impl Engine {
     /// Runs it to its end, as text.
     pub fn text(&self, arguments: &[&str]) -> Run {
         self.start(arguments).wait()
+    }
+
+    /// Runs a command to its end that connects to nobody, as text.
+    pub fn look(&self, arguments: &[&str]) -> Run {
+        Running::start(self.offline(arguments).args(["--stack", "test"])).wait()
     }
 
     /// Starts it.

@@ -13,6 +13,7 @@ use engine_runtime::EvaluationLimits;
 use engine_scheduler::{
     ExecuteError, Executor, RunEvent, RunSummary, Settings, StopSignal,
     execute::Sink,
+    lock::LockError,
     ports::{Evaluator, Store},
 };
 use engine_store::SqliteStore;
@@ -32,8 +33,23 @@ const CHANGES: u8 = 2;
 const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
 
 /// How a mode's runs are carried out.
-pub(crate) fn settings(options: &RunOptions, mode: Mode) -> Settings {
-    Settings { mode, parallel: usize::from(options.parallel), attributes: Attributes::default() }
+pub(crate) fn settings(options: &RunOptions, mode: Mode, comment: &str) -> Settings {
+    Settings {
+        mode,
+        parallel: usize::from(options.parallel),
+        attributes: Attributes::default(),
+        operator: operator(),
+        comment: comment.to_owned(),
+        lock_wait: Duration::from_secs(options.lock_wait),
+    }
+}
+
+/// Who runs this: a user on a machine.
+fn operator() -> String {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{}@{machine}", user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string()))
 }
 
 /// Carries work out on a stack, and shows what happens.
@@ -83,6 +99,13 @@ pub(crate) fn execute<T>(
     done.map_err(|error| match error {
         ExecuteError::Plan(_) | ExecuteError::OtherStack { .. } => Failure::usage(error),
         ExecuteError::Store(error) => Failure::failed(error),
+        ExecuteError::Lock(LockError::Held { holder }) => {
+            let hint =
+                format!("if its owner is gone: `engine unlock {} --stack {}`", holder.id, holder.stack);
+            Failure::failed(LockError::Held { holder }).hint(hint)
+        }
+        ExecuteError::Lock(LockError::Stopped) => Failure::failed(LockError::Stopped).with_code(STOPPED),
+        ExecuteError::Lock(error) => Failure::failed(error),
     })
 }
 

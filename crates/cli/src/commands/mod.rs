@@ -9,7 +9,9 @@ pub(crate) mod instance;
 pub(crate) mod manual;
 pub(crate) mod plan;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod stack;
+pub(crate) mod unlock;
 
 use std::path::{Path, PathBuf};
 

@@ -27,7 +27,7 @@ fn plan_or_fail(global: &GlobalOptions, arguments: &PlanArguments) -> Result<Exi
         layers: arguments.selection.layer.clone(),
         instances: arguments.selection.instance.clone(),
     };
-    let settings = execution::settings(options, Mode::Plan);
+    let settings = execution::settings(options, Mode::Plan, "");
     let Some(out) = &arguments.out else {
         let summary = execution::execute(&manifest, runtime, options, Mode::Plan, async |executor| {
             executor.run(&request, &settings).await

@@ -56,7 +56,7 @@ fn run_event(
     let options = &arguments.options;
     let manifest = commands::manifest(stack)?;
     let runtime = load(global, &manifest, options)?;
-    let settings = execution::settings(options, Mode::Apply);
+    let settings = execution::settings(options, Mode::Apply, &arguments.comment);
     let (summary, left) = execution::execute(&manifest, runtime, options, Mode::Apply, async |executor| {
         let summary = executor.run(request, &settings).await?;
         verified(executor, summary, request, arguments).await
@@ -78,7 +78,7 @@ fn run_saved(
     };
     let evaluator: Arc<dyn Evaluator> =
         if arguments.verify { load(global, &manifest, options)? } else { Arc::new(EvaluatesNothing) };
-    let settings = execution::settings(options, Mode::Apply);
+    let settings = execution::settings(options, Mode::Apply, &arguments.comment);
     let (summary, left) = execution::execute(&manifest, evaluator, options, Mode::Apply, async |executor| {
         let summary = executor.run_saved(&saved, &settings).await?;
         verified(executor, summary, &request_of(&saved), arguments).await
@@ -128,7 +128,7 @@ async fn verified(
         }),
         stop: executor.stop.clone(),
     };
-    let settings = execution::settings(&arguments.options, Mode::Plan);
+    let settings = execution::settings(&arguments.options, Mode::Plan, "");
     let plan = verifier.run(request, &settings).await?;
     let mut left = std::mem::take(&mut *left.lock().unwrap_or_else(PoisonError::into_inner));
     if !plan.is_success() && left.is_empty() {

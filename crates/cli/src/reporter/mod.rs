@@ -21,13 +21,21 @@ pub(crate) trait Reporter: Send {
     fn end(&mut self) {}
 }
 
+/// Lines, wherever they go.
+pub(crate) fn plain(verbose: bool, mode: Mode, stack: &Stack) -> Box<dyn Reporter> {
+    Box::new(plain::Plain::new(verbose, mode, width(stack)))
+}
+
+fn width(stack: &Stack) -> usize {
+    stack.instances.iter().map(|instance| instance.name.as_str().len()).max().unwrap_or(0)
+}
+
 /// The reporter for where the output goes.
 pub(crate) fn choose(json: bool, verbose: bool, mode: Mode, stack: &Stack) -> Box<dyn Reporter> {
     if json {
         return Box::new(json::Json);
     }
-    let width = stack.instances.iter().map(|instance| instance.name.as_str().len()).max().unwrap_or(0);
-    let plain = plain::Plain::new(verbose, mode, width);
+    let plain = plain::Plain::new(verbose, mode, width(stack));
     if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
         Box::new(live::Live::new(plain))
     } else {

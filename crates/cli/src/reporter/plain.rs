@@ -42,6 +42,13 @@ impl Plain {
                 };
                 out.push(format_args!("{what} on stack {stack}: {}", names.join(", ")));
             }
+            RunEvent::WaitingForStack { holder } => {
+                let (owner, operation) = (visible::line(&holder.owner), visible::line(&holder.operation));
+                out.push(format_args!(
+                    "waiting for the stack: {owner} holds it for {operation} (lock {})",
+                    visible::line(&holder.id)
+                ));
+            }
             RunEvent::Connected { instance, agent_uploaded, duration_ms }
                 if *agent_uploaded || self.verbose =>
             {

@@ -1,0 +1,118 @@
+//! What the nodes of a run share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use engine_model::{Attributes, InstanceStatus, Name, Stack};
+use engine_protocol::Mode;
+use tokio::sync::Semaphore;
+
+use crate::{
+    event::{Counts, NodeResult, NodeSummary, RunEvent},
+    execute::Sink,
+    history::History,
+    ports::{Connector, Evaluator, Store, StoreFailure},
+    saved::{Recorder, SavedNode},
+    stop::StopSignal,
+    work::Progress,
+};
+
+/// What the nodes of a run share.
+pub(crate) struct Shared {
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) evaluator: Arc<dyn Evaluator>,
+    pub(crate) mode: Mode,
+    /// Keeps a plan while it is made.
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) run_label: String,
+    pub(crate) run_attributes: Attributes,
+    /// Instances that the operator asked for by name.
+    pub(crate) named: Vec<Name>,
+    pub(crate) stop: StopSignal,
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sink: Sink,
+    /// Remembers what happens; a plan is not remembered.
+    pub(crate) history: Option<History>,
+    pub(crate) permits: Semaphore,
+    pub(crate) statuses: Mutex<BTreeMap<Name, InstanceStatus>>,
+    pub(crate) store_failure: Mutex<Option<StoreFailure>>,
+}
+
+impl Shared {
+    pub(crate) fn emit(&self, event: RunEvent) {
+        if let Some(history) = &self.history {
+            history.tell(&event);
+        }
+        (self.sink)(event);
+    }
+
+    pub(crate) fn status(&self, instance: &Name) -> InstanceStatus {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.get(instance).copied().unwrap_or_default()
+    }
+
+    /// In a plan the status is remembered for the rest of the plan alone.
+    pub(crate) async fn set_status(&self, instance: &Name, to: InstanceStatus) {
+        let from = {
+            let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+            statuses.insert(instance.clone(), to).unwrap_or_default()
+        };
+        if from == to {
+            return;
+        }
+        if self.mode == Mode::Apply {
+            if let Err(failure) = self.store.set_status(&self.stack.name, instance, to).await {
+                *self.store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+            }
+            self.emit(RunEvent::StatusChanged { instance: instance.clone(), from, to });
+        }
+    }
+
+    /// What was planned for a node, if a plan is kept and this is a whole one.
+    pub(crate) fn planned(&self, node: &Progress) -> Option<SavedNode> {
+        let recorder = self.recorder.as_ref()?;
+        let (primary, reaction) = recorder.take(&node.instance.name);
+        let whole = node.result.is_none() && !node.connected.as_ref()?.record.ends_at_checkpoint;
+        let (first, reacts) = node.parts;
+        whole.then(|| SavedNode {
+            instance: node.instance.clone(),
+            primary: first.then_some(primary),
+            reaction: reacts.then_some(reaction),
+        })
+    }
+
+    pub(crate) fn online_without(&self, without: &[Name]) -> Vec<Name> {
+        self.stack
+            .instances
+            .iter()
+            .map(|instance| &instance.name)
+            .filter(|name| self.status(name) == InstanceStatus::Online)
+            .filter(|name| !without.contains(name))
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn finish(&self, node: Progress) -> NodeSummary {
+        let summary = NodeSummary {
+            instance: node.instance.name,
+            result: node.result.unwrap_or(NodeResult::Successful),
+            counts: node.connected.map_or_else(Counts::default, |connected| connected.counts),
+            duration_ms: milliseconds(node.began.elapsed()),
+        };
+        self.emit(RunEvent::NodeFinished {
+            instance: summary.instance.clone(),
+            result: summary.result.clone(),
+            counts: summary.counts,
+            duration_ms: summary.duration_ms,
+        });
+        summary
+    }
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,261 @@
+//! What a run does on its nodes, side by side.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use engine_model::{Instance, InstanceStatus, LifecycleEvent, Name, Stack};
+use tokio::task::JoinSet;
+
+use crate::{
+    event::{NodeResult, NodeSummary, RunEvent},
+    node_run::NodeRun,
+    plan::{NodePlan, RunPlan, Step},
+    ports::ConnectFailure,
+    reboot, replay,
+    saved::{SavedNode, SavedPlan, SavedStep},
+    shared::{Shared, milliseconds},
+    status,
+};
+
+/// What a run does on which node.
+pub(crate) struct Work {
+    pub(crate) event: LifecycleEvent,
+    /// In stack-file order.
+    pub(crate) nodes: Vec<NodeWork>,
+}
+
+pub(crate) struct NodeWork {
+    pub(crate) instance: Instance,
+    pub(crate) primary: Option<Part>,
+    pub(crate) reaction: Option<Part>,
+    /// What the plan was that is carried out.
+    pub(crate) saved: Option<SavedNode>,
+}
+
+/// One part of a node's work, before or after all nodes have done the first one.
+pub(crate) enum Part {
+    Evaluate(Vec<Step>),
+    Saved(Vec<SavedStep>),
+}
+
+impl Work {
+    pub(crate) fn of(stack: &Stack, plan: &RunPlan) -> Self {
+        let part = |plans: &[NodePlan], instance: &Instance| {
+            let plan = plans.iter().find(|plan| plan.instance == instance.name)?;
+            Some(Part::Evaluate(plan.steps.clone()))
+        };
+        let nodes = stack.instances.iter().map(|instance| NodeWork {
+            primary: part(&plan.primary, instance),
+            reaction: part(&plan.reaction, instance),
+            saved: None,
+            instance: instance.clone(),
+        });
+        let nodes = nodes.filter(|node| node.primary.is_some() || node.reaction.is_some());
+        Work { event: plan.event, nodes: nodes.collect() }
+    }
+
+    pub(crate) fn saved(plan: &SavedPlan) -> Self {
+        let part = |steps: &Option<Vec<SavedStep>>| steps.clone().map(Part::Saved);
+        let nodes = plan.nodes.iter().map(|node| NodeWork {
+            instance: node.instance.clone(),
+            primary: part(&node.primary),
+            reaction: part(&node.reaction),
+            saved: Some(node.clone()),
+        });
+        Work { event: plan.event, nodes: nodes.collect() }
+    }
+}
+
+/// A node and how far it has come.
+pub(crate) struct Progress {
+    pub(crate) instance: Instance,
+    pub(crate) began: Instant,
+    pub(crate) connected: Option<NodeRun>,
+    pub(crate) result: Option<NodeResult>,
+    /// What it does when all have done the first part.
+    pub(crate) reaction: Option<Part>,
+    /// Whether it does something first, and something then.
+    pub(crate) parts: (bool, bool),
+    /// The plan that is to be compared with the node before the second part, if there was no first one.
+    pub(crate) saved: Option<SavedNode>,
+}
+
+pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSummary>, Vec<SavedNode>) {
+    let moving: Vec<Name> = match work.event {
+        LifecycleEvent::Setup | LifecycleEvent::Shutdown => {
+            let primary = work.nodes.iter().filter(|node| node.primary.is_some());
+            primary.map(|node| node.instance.name.clone()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let online = shared.online_without(&moving);
+    let mut tasks = JoinSet::new();
+    for (position, node) in work.nodes.into_iter().enumerate() {
+        let (shared, online, event) = (Arc::clone(shared), online.clone(), work.event);
+        tasks.spawn(async move { (position, primary(shared, node, event, online).await) });
+    }
+    let nodes = collect(tasks).await;
+
+    let online = shared.online_without(&[]);
+    let mut ended = BTreeMap::new();
+    let mut tasks = JoinSet::new();
+    for (position, mut node) in nodes {
+        let reacts = node.result.is_none() && online.contains(&node.instance.name);
+        let (shared, online) = (Arc::clone(shared), online.clone());
+        match node.reaction.take() {
+            Some(part) if reacts => {
+                tasks.spawn(async move {
+                    reaction(&shared, &mut node, &part, &online).await;
+                    (position, node)
+                });
+            }
+            _ => {
+                ended.insert(position, node);
+            }
+        }
+    }
+    ended.extend(collect(tasks).await);
+    let mut planned = Vec::new();
+    let summaries = ended.into_values().map(|node| {
+        planned.extend(shared.planned(&node));
+        shared.finish(node)
+    });
+    let summaries = summaries.collect();
+    (summaries, planned)
+}
+
+async fn collect(mut tasks: JoinSet<(usize, Progress)>) -> Vec<(usize, Progress)> {
+    let mut nodes = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok(node) => nodes.push(node),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {}
+        }
+    }
+    nodes.sort_by_key(|(position, _)| *position);
+    nodes
+}
+
+/// Connects, and runs the primary steps if the instance has any.
+async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, online: Vec<Name>) -> Progress {
+    let NodeWork { instance, primary, reaction, saved } = work;
+    let parts = (primary.is_some(), reaction.is_some());
+    let (began, connected, result) = (Instant::now(), None, None);
+    let mut node = Progress { instance, began, connected, result, reaction, parts, saved: None };
+    // Acquiring fails only if the semaphore is closed, which nobody does.
+    let _permit = shared.permits.acquire().await;
+    node.began = Instant::now();
+    if shared.stop.is_set() {
+        node.result = Some(NodeResult::Stopped { position: "not connected yet".to_owned() });
+        return node;
+    }
+    if let Err(result) = connect(&shared, &mut node, primary.is_some()).await {
+        node.result = Some(result);
+        return node;
+    }
+    let name = node.instance.name.clone();
+    // Only who was online is ever lost.
+    if shared.status(&name) == InstanceStatus::ConnectionLost {
+        shared.set_status(&name, InstanceStatus::Online).await;
+    }
+    let Some(part) = primary else {
+        node.saved = saved;
+        return node;
+    };
+    if let (Some(saved), Some(connected)) = (&saved, &mut node.connected)
+        && let Err(refused) = replay::verify(connected, saved, &online).await
+    {
+        connected.release().await;
+        node.result = Some(refused);
+        return node;
+    }
+    let before = shared.status(&name);
+    if let Some(during) = status::during(event) {
+        shared.set_status(&name, during).await;
+    }
+    let result = run_part(&mut node, &part, &online).await;
+    if let (Some(_), Some(connected)) = (&saved, &mut node.connected) {
+        connected.release().await;
+    }
+    let touched = node.connected.as_ref().is_some_and(|connected| connected.touched);
+    shared.set_status(&name, status::after(event, before, touched, &result)).await;
+    node.result = result.err();
+    node
+}
+
+async fn reaction(shared: &Arc<Shared>, node: &mut Progress, part: &Part, online: &[Name]) {
+    let _permit = shared.permits.acquire().await;
+    if let Some(connected) = &mut node.connected {
+        connected.record.reaction = true;
+    }
+    let result = match (node.saved.take(), &mut node.connected) {
+        (Some(saved), Some(connected)) => match replay::verify(connected, &saved, online).await {
+            Ok(()) => run_part(node, part, online).await,
+            Err(refused) => Err(refused),
+        },
+        _ => run_part(node, part, online).await,
+    };
+    let name = &node.instance.name;
+    let status = status::after(LifecycleEvent::Configure, shared.status(name), true, &result);
+    shared.set_status(name, status).await;
+    node.result = result.err();
+}
+
+async fn run_part(node: &mut Progress, part: &Part, online: &[Name]) -> Result<(), NodeResult> {
+    let Some(connected) = &mut node.connected else { return Ok(()) };
+    match part {
+        Part::Evaluate(steps) => {
+            for step in steps {
+                connected.step(step, online).await?;
+            }
+        }
+        Part::Saved(steps) => {
+            for step in steps {
+                replay::apply(connected, step, online).await?;
+            }
+        }
+    }
+    reboot::if_requested(connected).await
+}
+
+async fn connect(shared: &Arc<Shared>, node: &mut Progress, primary: bool) -> Result<(), NodeResult> {
+    let name = node.instance.name.clone();
+    shared.emit(RunEvent::Connecting { instance: name.clone() });
+    let mut stop = shared.stop.clone();
+    let connected = tokio::select! {
+        connected = shared.connector.connect(&node.instance) => connected,
+        () = stop.wait() => return Err(NodeResult::Stopped { position: "while connecting".to_owned() }),
+    };
+    match connected {
+        Ok(session) => {
+            shared.emit(RunEvent::Connected {
+                instance: name,
+                agent_uploaded: session.uploaded,
+                duration_ms: milliseconds(node.began.elapsed()),
+            });
+            node.connected = Some(NodeRun::new(Arc::clone(shared), node.instance.clone(), session));
+            Ok(())
+        }
+        Err(ConnectFailure { message, hint, unreachable }) => {
+            // A host that refuses us is there, and whoever was asked for by name is missed.
+            let known = unreachable
+                && !primary
+                && !shared.named.contains(&name)
+                && shared.status(&name) == InstanceStatus::ConnectionLost;
+            shared.emit(RunEvent::Unreachable {
+                instance: name.clone(),
+                error: message.clone(),
+                hint,
+                known,
+            });
+            if unreachable && shared.status(&name) == InstanceStatus::Online {
+                shared.set_status(&name, InstanceStatus::ConnectionLost).await;
+            }
+            Err(if known {
+                NodeResult::LeftOut { error: message }
+            } else {
+                NodeResult::Unreachable { error: message }
+            })
+        }
+    }
+}
