@@ -28,6 +28,11 @@ pub enum RunEvent {
         /// Who, and for what.
         holder: StackLock,
     },
+    /// The stack is no longer held: somebody broke the lock, or took it when it had run out. The run stops.
+    StackLost {
+        /// The stack.
+        stack: Name,
+    },
     /// An instance is being reached.
     Connecting {
         /// The instance.

@@ -214,11 +214,16 @@ impl Executor {
             RunSummary { nodes, duration_ms: milliseconds(began.elapsed()), stopped: shared.stop.is_set() };
         // Whatever the store says, the operator wants to know where each host stands.
         shared.emit(RunEvent::RunFinished { summary: summary.clone() });
-        if let (Some(history), Some(writer)) = (&shared.history, writer) {
-            history.end();
-            writer.ended().await?;
-        }
+        let written = match (&shared.history, writer) {
+            (Some(history), Some(writer)) => {
+                history.end();
+                writer.ended().await
+            }
+            _ => Ok(()),
+        };
+        // How it ended is worth more than what happened on the way.
         self.remember(run, &summary).await?;
+        written?;
         match shared.store_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(failure) => Err(failure.into()),
             None => Ok((summary, planned)),

@@ -1,8 +1,8 @@
 //! Holds a stack while a run goes on.
 //!
 //! The lock is a lease: it is renewed while the run goes on, and anybody may take it when it has run out, as after a
-//! controller that was killed; on the machine of that one at once, since there is no such process. Whoever lost it without knowing is told by the store at the next write, which carries the
-//! lock's token, and stops.
+//! controller that was killed; on the machine of that one at once, since there is no such process. Who has lost it finds
+//! out at the next renewal, and stops like after Ctrl-C. Until then both may write: writes do not carry the token yet.
 
 use std::{
     path::Path,
@@ -69,7 +69,8 @@ pub(crate) async fn take(
     loop {
         let holder = match store.lock(request.clone()).await? {
             Ok(lock) => {
-                let renewal = tokio::spawn(renew(Arc::clone(store), lock.clone(), stop.clone()));
+                let renewal =
+                    tokio::spawn(renew(Arc::clone(store), lock.clone(), stop.clone(), Arc::clone(sink)));
                 return Ok(Held { store: Arc::clone(store), lock, renewal });
             }
             Err(holder) => holder,
@@ -102,11 +103,12 @@ impl Held {
 }
 
 /// Renews the lock until it is released. Who has lost it stops: somebody else changes the stack by now.
-async fn renew(store: Arc<dyn Store>, lock: StackLock, stop: StopSignal) {
+async fn renew(store: Arc<dyn Store>, lock: StackLock, stop: StopSignal, sink: Sink) {
     loop {
         tokio::time::sleep(RENEWAL).await;
         // A store that does not answer is asked again; the lease holds for a while.
         if let Ok(false) = store.renew(&lock.stack, &lock.id, LEASE).await {
+            sink(RunEvent::StackLost { stack: lock.stack });
             stop.set();
             return;
         }
@@ -128,15 +130,24 @@ fn since(lock: &StackLock) -> u64 {
     u64::try_from(now).unwrap_or(u64::MAX).saturating_sub(lock.since_ms) / 1000
 }
 
+/// Where a process number means this process: the boot of the machine and, since containers share that, the PID
+/// namespace. Empty where either is not known; then nobody's process is taken for gone.
+fn boot_id() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let namespace = std::fs::read_link("/proc/self/ns/pid");
+    match (boot, namespace) {
+        (Ok(boot), Ok(namespace)) => format!("{} {}", boot.trim(), namespace.display()),
+        _ => String::new(),
+    }
+}
+
 /// What to ask the store for.
 pub(crate) fn request(stack: &Name, owner: &str, operation: &str) -> LockRequest {
     let process = std::process::id();
-    // Without it nobody's process is taken for gone.
-    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     LockRequest {
         stack: stack.clone(),
         owner: format!("{owner}, process {process}"),
-        boot_id: boot_id.trim().to_owned(),
+        boot_id: boot_id(),
         process,
         operation: operation.to_owned(),
         lease: LEASE,

@@ -47,6 +47,8 @@ enum Host {
     Panics,
     /// A resource asks for a reboot.
     Reboots,
+    /// Works on its resource until it is told to stop.
+    WorksOn,
 }
 
 #[derive(Default)]
@@ -60,6 +62,8 @@ struct World {
     store_is_full: Mutex<bool>,
     /// Somebody else who holds the stack.
     holder: Mutex<Option<StackLock>>,
+    /// Whether somebody took the stack away.
+    stack_is_lost: Mutex<bool>,
     /// How often the stack was given back.
     given_back: Mutex<u32>,
     /// How often a host has booted since it was switched on.
@@ -134,6 +138,10 @@ impl AgentSender for Agent {
             (ToAgent::Apply(_), Host::Breaks) => {
                 self.said = mpsc::unbounded_channel().0;
                 None
+            }
+            (ToAgent::Apply(_), Host::WorksOn) => None,
+            (ToAgent::Stop, Host::WorksOn) => {
+                Some(FromAgent::Applied { end: End::Stopped { remaining: 0 }, facts })
             }
             (ToAgent::Apply(batch), host) => {
                 self.world.batches.lock().unwrap().push(self.instance.clone());
@@ -228,7 +236,8 @@ impl Store for Port {
         _: &'a str,
         _: Duration,
     ) -> PortFuture<'a, Result<bool, StoreFailure>> {
-        Box::pin(async { Ok(true) })
+        let held = !*self.0.stack_is_lost.lock().unwrap();
+        Box::pin(async move { Ok(held) })
     }
 
     fn unlock<'a>(&'a self, _: &'a Name, _: &'a str) -> PortFuture<'a, Result<bool, StoreFailure>> {
@@ -557,4 +566,14 @@ async fn a_stack_that_somebody_else_holds_is_left_alone_and_given_back_after_a_r
     *world.holder.lock().unwrap() = None;
     world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::Fails)]).await.unwrap();
     assert_eq!(*world.given_back.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_stack_is_taken_away_says_so_and_stops() {
+    let world = World::new(&[("app-1", InstanceStatus::Pending)]);
+    *world.stack_is_lost.lock().unwrap() = true;
+    let summary = world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::WorksOn)]).await.unwrap();
+    assert!(summary.stopped);
+    let events = world.events.lock().unwrap();
+    assert!(events.iter().any(|event| matches!(event, RunEvent::StackLost { .. })), "{events:?}");
 }

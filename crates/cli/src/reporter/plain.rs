@@ -49,6 +49,12 @@ impl Plain {
                     visible::line(&holder.id)
                 ));
             }
+            RunEvent::StackLost { stack } => {
+                let text = format!("! stack {stack} is no longer held{red:#}");
+                out.push(format_args!(
+                    "{red}{text}: somebody broke or took the lock, so this run stops at the next resource"
+                ));
+            }
             RunEvent::Connected { instance, agent_uploaded, duration_ms }
                 if *agent_uploaded || self.verbose =>
             {
