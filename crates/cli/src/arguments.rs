@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use engine_model::{LifecycleEvent, Name, RunId};
+use engine_model::RunId;
+
+mod run;
+
+pub(crate) use run::{PlanArguments, RequestArguments, RunArguments, SelectionArguments};
 
 /// Configures the servers of a stack: its layers, its instances, its lifecycle.
 #[derive(Debug, Parser)]
@@ -54,17 +58,22 @@ pub(crate) enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a lifecycle event on a stack
+    /// Run a lifecycle event, or another command, on a stack
     #[command(after_help = "Examples:
   engine run setup --stack demo
   engine run setup --stack demo --instance app-2
   engine run configure --stack demo --json > run.jsonl
   engine run deploy --stack stacks/demo.toml --layer app --parallel 2
+  engine run deploy --stack demo --app site --comment 'release 1.4'
+  engine run execute-recipes --stack demo --recipe base::motd --set motd=hello
+  engine run update-dependencies --stack demo --layer app
   engine run setup --stack demo --verify  fails if a second run would change anything
-  engine run --plan setup.plan            applies a saved plan, and nothing else")]
+  engine run --plan setup.plan            applies a saved plan, and nothing else
+
+Attributes of a run lie on top of all others: cookbook default, stack, layer, --custom-json, --set.")]
     Run(RunArguments),
 
-    /// Show what a lifecycle event would change, without changing anything
+    /// Show what a lifecycle event, or another command, would change, without changing anything
     #[command(after_help = "Examples:
   engine plan setup --stack demo
   engine plan configure --stack demo -v
@@ -131,75 +140,6 @@ Recipes see these facts. docs/facts.md says what each of them is.")]
         /// The directory; it is made if it is missing
         directory: PathBuf,
     },
-}
-
-/// A lifecycle event on a stack, or a saved plan.
-#[derive(Debug, Args)]
-pub(crate) struct RunArguments {
-    /// setup, configure, deploy, undeploy or shutdown
-    #[arg(value_parser = event_parser(), required_unless_present = "plan")]
-    pub(crate) event: Option<LifecycleEvent>,
-
-    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
-    #[arg(long, short, value_name = "STACK", required_unless_present = "plan")]
-    pub(crate) stack: Option<String>,
-
-    /// Apply a plan that `engine plan --out` has saved: exactly that, and only on hosts that have not
-    /// changed since
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "layer", "instance"])]
-    pub(crate) plan: Option<PathBuf>,
-
-    /// Plan once more at the end, and fail if anything is left to change
-    #[arg(long)]
-    pub(crate) verify: bool,
-
-    /// Why, for those who look at the run later
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    pub(crate) comment: String,
-
-    /// Which instances.
-    #[command(flatten)]
-    pub(crate) selection: SelectionArguments,
-
-    /// How.
-    #[command(flatten)]
-    pub(crate) options: RunOptions,
-}
-
-/// What a lifecycle event would do to a stack.
-#[derive(Debug, Args)]
-pub(crate) struct PlanArguments {
-    /// setup, configure, deploy, undeploy or shutdown
-    #[arg(value_parser = event_parser())]
-    pub(crate) event: LifecycleEvent,
-
-    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
-    #[arg(long, short, value_name = "STACK")]
-    pub(crate) stack: String,
-
-    /// Save the plan for `engine run --plan`. It holds what would be written, secrets included
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-
-    /// Which instances.
-    #[command(flatten)]
-    pub(crate) selection: SelectionArguments,
-
-    /// How.
-    #[command(flatten)]
-    pub(crate) options: RunOptions,
-}
-
-/// Which instances take part.
-#[derive(Debug, Args)]
-pub(crate) struct SelectionArguments {
-    /// Only instances of this layer; may be repeated
-    #[arg(long, value_name = "LAYER")]
-    pub(crate) layer: Vec<Name>,
-
-    /// Only this instance; may be repeated
-    #[arg(long, value_name = "INSTANCE")]
-    pub(crate) instance: Vec<Name>,
 }
 
 /// How hosts are reached and what is shown.
@@ -294,12 +234,6 @@ pub(crate) struct LimitArguments {
     /// What they may contain, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 64, hide_short_help = true)]
     pub(crate) limit_payload: usize,
-}
-
-fn event_parser() -> impl clap::builder::TypedValueParser<Value = LifecycleEvent> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(LifecycleEvent::ALL.map(LifecycleEvent::name))
-        .try_map(|name| name.parse::<LifecycleEvent>())
 }
 
 /// Commands on stack files.

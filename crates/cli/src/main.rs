@@ -8,6 +8,7 @@ mod errors;
 mod paths;
 mod plan_file;
 mod reporter;
+mod settings;
 
 use std::process::ExitCode;
 

@@ -100,7 +100,7 @@ mod tests {
     fn plan() -> SavedPlan {
         SavedPlan {
             stack: "demo".parse().unwrap(),
-            event: engine_model::LifecycleEvent::Setup,
+            command: engine_model::Command::Setup,
             nodes: Vec::new(),
             missing: vec![("app-1".parse().unwrap(), "unreachable".to_owned())],
         }

@@ -1,8 +1,9 @@
 //! The nouns of engine: what an operator describes (a [`Stack`] of [`Layer`]s, [`Instance`]s and
-//! [`App`]s) and what happens to it ([`run`]s at [`LifecycleEvent`]s). No I/O, no behaviour beyond
+//! [`App`]s) and what happens to it ([`run`]s of [`Command`]s at [`LifecycleEvent`]s). No I/O, no behaviour beyond
 //! what keeps the values true.
 
 pub mod attributes;
+pub mod command;
 pub mod instance;
 pub mod lifecycle;
 pub mod lock;
@@ -12,6 +13,7 @@ pub mod run;
 pub mod stack;
 
 pub use attributes::Attributes;
+pub use command::{Command, CommandError};
 pub use instance::{Connection, Instance, InstanceStatus};
 pub use lifecycle::LifecycleEvent;
 pub use lock::StackLock;

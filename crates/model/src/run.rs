@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{lifecycle::LifecycleEvent, name::Name};
+use crate::{command::Command, name::Name};
 
 /// Identifies a run. Later runs of a store have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,8 +71,8 @@ impl fmt::Display for RunState {
 pub struct NewRun {
     /// The stack.
     pub stack: Name,
-    /// What was triggered.
-    pub event: LifecycleEvent,
+    /// What was asked for.
+    pub command: Command,
     /// Who triggered it: a user on a machine.
     pub operator: String,
     /// Why, in the operator's words; empty if they said nothing.

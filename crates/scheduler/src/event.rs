@@ -1,6 +1,6 @@
 //! Everything that happens in a run, as values: a run can be shown, recorded and replayed.
 
-use engine_model::{InstanceStatus, LifecycleEvent, Name, RunId, StackLock};
+use engine_model::{Command, InstanceStatus, Name, RunId, StackLock};
 use engine_protocol::{Mode, Outcome, Resource, Status};
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +16,8 @@ pub enum RunEvent {
         run: Option<RunId>,
         /// The stack.
         stack: Name,
-        /// What was triggered.
-        event: LifecycleEvent,
+        /// What was asked for.
+        command: Command,
         /// Whether nodes may be changed.
         mode: Mode,
         /// The instances concerned, in stack-file order.
@@ -63,14 +63,14 @@ pub enum RunEvent {
         /// The instance.
         instance: Name,
         /// The event.
-        event: LifecycleEvent,
+        event: Command,
     },
     /// Its recipes have been evaluated.
     Evaluated {
         /// The instance.
         instance: Name,
         /// The event.
-        event: LifecycleEvent,
+        event: Command,
         /// How many resources were declared, those before checkpoints included.
         resources: usize,
         /// Microseconds that evaluation took, waiting at checkpoints included.
@@ -81,7 +81,7 @@ pub enum RunEvent {
         /// The instance.
         instance: Name,
         /// The event.
-        event: LifecycleEvent,
+        event: Command,
         /// The recipe, if it is about one.
         recipe: Option<String>,
         /// What happened.
@@ -94,7 +94,7 @@ pub enum RunEvent {
         /// The instance.
         instance: Name,
         /// The event.
-        event: LifecycleEvent,
+        event: Command,
     },
     /// A recipe wrote a message.
     Log {
@@ -137,7 +137,7 @@ pub enum RunEvent {
         /// The instance.
         instance: Name,
         /// The event.
-        event: LifecycleEvent,
+        event: Command,
         /// The resource.
         resource: ResourceLabel,
         /// The resource whose notification caused it, in Chef's form.

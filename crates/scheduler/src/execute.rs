@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_model::{Attributes, InstanceStatus, LifecycleEvent, Name, NewRun, RunId, RunState, Stack};
+use engine_model::{Attributes, Command, InstanceStatus, Name, NewRun, RunId, RunState, Stack};
 use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
@@ -87,7 +87,7 @@ pub enum ExecuteError {
 impl Executor {
     /// Plans a run and carries it out.
     pub async fn run(&self, request: &Request, settings: &Settings) -> Result<RunSummary, ExecuteError> {
-        self.holding(request.event, settings, async {
+        self.holding(request.command, settings, async {
             let statuses = self.store.statuses(&self.stack.name).await?;
             let work = Work::of(&self.stack, &plan(&self.stack, &statuses, request)?);
             Ok(self.carry_out(work, statuses, &request.instances, settings, None).await?.0)
@@ -98,13 +98,13 @@ impl Executor {
     /// Does something while nobody else changes the stack. A plan changes nothing, so it waits for nobody.
     async fn holding<T>(
         &self,
-        event: LifecycleEvent,
+        command: Command,
         settings: &Settings,
         work: impl Future<Output = Result<T, ExecuteError>>,
     ) -> Result<T, ExecuteError> {
         let held = match settings.mode {
             Mode::Plan => None,
-            Mode::Apply => Some(self.hold(event, settings).await?),
+            Mode::Apply => Some(self.hold(command, settings).await?),
         };
         let done = work.await;
         if let Some(held) = held {
@@ -114,8 +114,8 @@ impl Executor {
         done
     }
 
-    async fn hold(&self, event: LifecycleEvent, settings: &Settings) -> Result<Held, LockError> {
-        let request = lock::request(&self.stack.name, &settings.operator, event.name());
+    async fn hold(&self, command: Command, settings: &Settings) -> Result<Held, LockError> {
+        let request = lock::request(&self.stack.name, &settings.operator, command.name());
         lock::take(&self.store, request, settings.lock_wait, &self.stop, &self.sink).await
     }
 
@@ -137,8 +137,8 @@ impl Executor {
             (node.instance.clone(), node.result.why_not_planned().unwrap_or_else(checkpoint))
         });
         let missing = missing.collect();
-        let (stack, event) = (self.stack.name.clone(), request.event);
-        let plan = SavedPlan { stack, event, nodes, missing };
+        let (stack, command) = (self.stack.name.clone(), request.command);
+        let plan = SavedPlan { stack, command, nodes, missing };
         Ok((summary, plan))
     }
 
@@ -152,7 +152,7 @@ impl Executor {
             let (plan, file) = (saved.stack.clone(), self.stack.name.clone());
             return Err(ExecuteError::OtherStack { plan, file });
         }
-        self.holding(saved.event, settings, async {
+        self.holding(saved.command, settings, async {
             let statuses = self.store.statuses(&self.stack.name).await?;
             Ok(self.carry_out(Work::saved(saved), statuses, &[], settings, None).await?.0)
         })
@@ -172,7 +172,7 @@ impl Executor {
             Mode::Apply => {
                 let new = NewRun {
                     stack: self.stack.name.clone(),
-                    event: work.event,
+                    command: work.command,
                     operator: settings.operator.clone(),
                     comment: settings.comment.clone(),
                 };
@@ -205,7 +205,7 @@ impl Executor {
         shared.emit(RunEvent::RunStarted {
             run,
             stack: self.stack.name.clone(),
-            event: work.event,
+            command: work.command,
             mode: settings.mode,
             instances: work.nodes.iter().map(|node| node.instance.name.clone()).collect(),
         });

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_model::{Instance, LifecycleEvent, Name, RecipeName};
+use engine_model::{Command, Instance, Name, RecipeName};
 use engine_protocol::{
     Collection, Facts, FromAgent, Mode, Outcome, ResourceId, Status, ToAgent,
     message::{End, PING_SECONDS},
@@ -33,7 +33,7 @@ pub(crate) struct NodeRun {
     pub(crate) sender: Box<dyn AgentSender>,
     pub(crate) receiver: Box<dyn AgentReceiver>,
     labels: HashMap<ResourceId, ResourceLabel>,
-    event: LifecycleEvent,
+    event: Command,
     stop_sent: bool,
     declared: usize,
     failure: Option<String>,
@@ -98,7 +98,7 @@ impl NodeRun {
             sender: session.sender,
             receiver: session.receiver,
             labels: HashMap::new(),
-            event: LifecycleEvent::Setup,
+            event: Command::Setup,
             stop_sent: false,
             declared: 0,
             failure: None,
@@ -140,7 +140,7 @@ impl NodeRun {
     }
 
     /// Begins an event on the node.
-    pub(crate) async fn begin(&mut self, event: LifecycleEvent, mode: Mode) -> Result<(), NodeResult> {
+    pub(crate) async fn begin(&mut self, event: Command, mode: Mode) -> Result<(), NodeResult> {
         self.event = event;
         self.mode = mode;
         self.labels.clear();

@@ -6,24 +6,36 @@
 
 use std::collections::BTreeMap;
 
-use engine_model::{Instance, InstanceStatus, LifecycleEvent, Name, RecipeName, Stack};
+use engine_model::{App, Command, Instance, InstanceStatus, Name, RecipeName, Stack};
+use serde::{Deserialize, Serialize};
 
 /// What an operator asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The event.
-    pub event: LifecycleEvent,
+    /// What to do.
+    pub command: Command,
     /// Only instances of these layers; all if empty.
     pub layers: Vec<Name>,
     /// Only these instances; all if empty.
     pub instances: Vec<Name>,
+    /// Only these apps, where the command is about apps; all if empty.
+    pub apps: Vec<Name>,
+    /// The recipes, where the command is [`Command::ExecuteRecipes`].
+    pub recipes: Vec<RecipeName>,
+}
+
+impl Request {
+    /// Asks for a command on the whole stack.
+    pub fn new(command: Command) -> Self {
+        Request { command, layers: Vec::new(), instances: Vec::new(), apps: Vec::new(), recipes: Vec::new() }
+    }
 }
 
 /// The steps of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunPlan {
-    /// What was triggered.
-    pub event: LifecycleEvent,
+    /// What was asked for.
+    pub command: Command,
     /// First, independently of each other. Empty when configure itself was triggered.
     pub primary: Vec<NodePlan>,
     /// Then, with one view of who is online: configure, on those that are online by that time.
@@ -39,11 +51,11 @@ pub struct NodePlan {
     pub steps: Vec<Step>,
 }
 
-/// One event on one instance.
+/// One event, or one command that is none, on one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The event.
-    pub event: LifecycleEvent,
+    /// The event, or the command.
+    pub event: Command,
     /// What engine itself declares before the recipes.
     pub built_in: Vec<BuiltIn>,
     /// The recipes of the instance's layers, in order; a recipe that stands twice runs once.
@@ -80,6 +92,16 @@ pub enum PlanError {
         /// What there is.
         known: String,
     },
+    /// There is no such app.
+    #[error("stack `{stack}` has no app `{name}`; its apps are {known}")]
+    UnknownApp {
+        /// The stack.
+        stack: Name,
+        /// The name.
+        name: Name,
+        /// What there is.
+        known: String,
+    },
     /// No instance is in all that was asked for.
     #[error("no instance of stack `{stack}` is selected")]
     NobodySelected {
@@ -87,12 +109,12 @@ pub enum PlanError {
         stack: Name,
     },
     /// No instance is left to do anything on.
-    #[error("no instance of stack `{stack}` takes part in {event}: {reason}")]
+    #[error("no instance of stack `{stack}` takes part in {command}: {reason}")]
     Nobody {
         /// The stack.
         stack: Name,
-        /// The event.
-        event: LifecycleEvent,
+        /// What was asked for.
+        command: Command,
         /// Why.
         reason: &'static str,
     },
@@ -104,6 +126,7 @@ pub fn plan(
     statuses: &BTreeMap<Name, InstanceStatus>,
     request: &Request,
 ) -> Result<RunPlan, PlanError> {
+    check_apps(stack, request)?;
     let selected = select(stack, &request.layers, &request.instances)?;
     let status = |instance: &Instance| statuses.get(&instance.name).copied().unwrap_or_default();
     // Those that were lost are tried again: who answers is online again.
@@ -112,69 +135,67 @@ pub fn plan(
     };
     let selected: Vec<&Instance> =
         selected.into_iter().filter(|instance| !instance.layers.is_empty()).collect();
-    let primary_of = |instance: &Instance| NodePlan {
-        instance: instance.name.clone(),
-        steps: steps(stack, instance, request.event),
+    let is_selected = |instance: &Instance| selected.iter().any(|other| other.name == instance.name);
+    let primary_on = |takes_part: &dyn Fn(&Instance) -> bool| -> Vec<NodePlan> {
+        let instances = selected.iter().filter(|instance| takes_part(instance));
+        instances.map(|instance| node_plan(instance, steps(stack, instance, request))).collect()
     };
-    let configure_of = |instance: &Instance| NodePlan {
-        instance: instance.name.clone(),
-        steps: vec![step(stack, instance, LifecycleEvent::Configure)],
+    let configure_on = |takes_part: &dyn Fn(&Instance) -> bool| -> Vec<NodePlan> {
+        let instances = stack.instances.iter().filter(|instance| !instance.layers.is_empty());
+        let instances = instances.filter(|instance| takes_part(instance));
+        let configure = |instance: &Instance| vec![step(stack, instance, Command::Configure)];
+        instances.map(|instance| node_plan(instance, configure(instance))).collect()
     };
-    let all_serving =
-        || stack.instances.iter().filter(|instance| !instance.layers.is_empty() && serving(instance));
-    let (primary, reaction): (Vec<NodePlan>, Vec<NodePlan>) = match request.event {
-        LifecycleEvent::Setup => {
-            let reacts = |instance: &&Instance| {
-                !instance.layers.is_empty()
-                    && (serving(instance) || selected.iter().any(|other| other.name == instance.name))
-            };
-            (
-                selected.iter().map(|instance| primary_of(instance)).collect(),
-                stack.instances.iter().filter(reacts).map(configure_of).collect(),
-            )
+    let (primary, reaction) = match request.command {
+        Command::Setup => {
+            (primary_on(&|_| true), configure_on(&|instance| serving(instance) || is_selected(instance)))
         }
-        LifecycleEvent::Configure => {
-            let reaction = selected
-                .iter()
-                .filter(|instance| serving(instance))
-                .map(|instance| configure_of(instance))
-                .collect();
-            (Vec::new(), reaction)
+        Command::Configure => {
+            (Vec::new(), configure_on(&|instance| serving(instance) && is_selected(instance)))
         }
-        LifecycleEvent::Deploy | LifecycleEvent::Undeploy => (
-            selected
-                .iter()
-                .filter(|instance| serving(instance) && stack.apps_of(instance).next().is_some())
-                .map(|instance| primary_of(instance))
-                .collect(),
+        Command::Shutdown => (
+            // One that was interrupted is taken up again.
+            primary_on(&|instance| serving(instance) || status(instance) == InstanceStatus::ShuttingDown),
+            configure_on(&|instance| serving(instance) && !is_selected(instance)),
+        ),
+        command if command.is_about_apps() => (
+            primary_on(&|instance| serving(instance) && apps(stack, instance, request).next().is_some()),
             Vec::new(),
         ),
-        LifecycleEvent::Shutdown => (
-            selected
-                .iter()
-                // One that was interrupted is taken up again.
-                .filter(|instance| serving(instance) || status(instance) == InstanceStatus::ShuttingDown)
-                .map(|instance| primary_of(instance))
-                .collect(),
-            all_serving()
-                .filter(|instance| selected.iter().all(|other| other.name != instance.name))
-                .map(configure_of)
-                .collect(),
-        ),
+        _ => (primary_on(&serving), Vec::new()),
     };
-    let nobody =
-        if request.event == LifecycleEvent::Configure { reaction.is_empty() } else { primary.is_empty() };
+    let nobody = if request.command == Command::Configure { reaction.is_empty() } else { primary.is_empty() };
     if nobody {
         let reason = if selected.is_empty() {
             "no instance that is assigned to a layer is selected"
-        } else if matches!(request.event, LifecycleEvent::Deploy | LifecycleEvent::Undeploy) {
-            "none that is selected is online and in a layer of an app"
+        } else if request.command.is_about_apps() {
+            "none that is selected is online and in a layer of an app that is asked for"
         } else {
             "none that is selected is online; run setup first"
         };
-        return Err(PlanError::Nobody { stack: stack.name.clone(), event: request.event, reason });
+        return Err(PlanError::Nobody { stack: stack.name.clone(), command: request.command, reason });
     }
-    Ok(RunPlan { event: request.event, primary, reaction })
+    Ok(RunPlan { command: request.command, primary, reaction })
+}
+
+fn node_plan(instance: &Instance, steps: Vec<Step>) -> NodePlan {
+    NodePlan { instance: instance.name.clone(), steps }
+}
+
+/// The apps of an instance that a request is about.
+fn apps<'a>(stack: &'a Stack, instance: &'a Instance, request: &'a Request) -> impl Iterator<Item = &'a App> {
+    let asked_for = |app: &&App| request.apps.is_empty() || request.apps.contains(&app.name);
+    stack.apps_of(instance).filter(asked_for)
+}
+
+fn check_apps(stack: &Stack, request: &Request) -> Result<(), PlanError> {
+    for name in &request.apps {
+        if stack.apps.iter().all(|app| app.name != *name) {
+            let known = list(&mut stack.apps.iter().map(|app| &app.name));
+            return Err(PlanError::UnknownApp { stack: stack.name.clone(), name: name.clone(), known });
+        }
+    }
+    Ok(())
 }
 
 /// The instances that an operator asks for: of these layers and of these names, where there are any.
@@ -191,10 +212,12 @@ pub(crate) fn select<'a>(
     Ok(stack.instances.iter().filter(is_selected).collect())
 }
 
+fn list(names: &mut dyn Iterator<Item = &Name>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 fn check_names(stack: &Stack, layers: &[Name], instances: &[Name]) -> Result<(), PlanError> {
-    let list = |names: &mut dyn Iterator<Item = &Name>| {
-        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
     for name in layers {
         if stack.layer(name).is_none() {
             let known = list(&mut stack.layers.iter().map(|layer| &layer.name));
@@ -210,25 +233,41 @@ fn check_names(stack: &Stack, layers: &[Name], instances: &[Name]) -> Result<(),
     Ok(())
 }
 
-fn steps(stack: &Stack, instance: &Instance, event: LifecycleEvent) -> Vec<Step> {
-    let mut steps = vec![step(stack, instance, event)];
-    if event == LifecycleEvent::Setup && stack.apps_of(instance).next().is_some() {
-        steps.push(step(stack, instance, LifecycleEvent::Deploy));
+fn steps(stack: &Stack, instance: &Instance, request: &Request) -> Vec<Step> {
+    let mut steps = vec![step(stack, instance, request.command)];
+    if request.command == Command::ExecuteRecipes {
+        steps[0].run_list = once(&mut request.recipes.iter());
+    }
+    if request.command == Command::Setup && stack.apps_of(instance).next().is_some() {
+        steps.push(step(stack, instance, Command::Deploy));
     }
     steps
 }
 
-fn step(stack: &Stack, instance: &Instance, event: LifecycleEvent) -> Step {
+fn step(stack: &Stack, instance: &Instance, command: Command) -> Step {
+    let run_list = command.event().map_or_else(Vec::new, |event| {
+        once(&mut stack.layers_of(instance).flat_map(|layer| layer.run_list(event)))
+    });
+    let updates = match command {
+        Command::Setup => {
+            stack.layers_of(instance).all(|layer| layer.update_on_setup.unwrap_or(stack.update_on_setup))
+        }
+        Command::UpdateDependencies => true,
+        _ => false,
+    };
+    let built_in = if updates { vec![BuiltIn::PackageUpdate] } else { Vec::new() };
+    Step { event: command, built_in, run_list }
+}
+
+/// A run list in which every recipe stands once, where it stood first.
+fn once(recipes: &mut dyn Iterator<Item = &RecipeName>) -> Vec<RecipeName> {
     let mut run_list: Vec<RecipeName> = Vec::new();
-    for recipe in stack.layers_of(instance).flat_map(|layer| layer.run_list(event)) {
+    for recipe in recipes {
         if !run_list.contains(recipe) {
             run_list.push(recipe.clone());
         }
     }
-    let updates = event == LifecycleEvent::Setup
-        && stack.layers_of(instance).all(|layer| layer.update_on_setup.unwrap_or(stack.update_on_setup));
-    let built_in = if updates { vec![BuiltIn::PackageUpdate] } else { Vec::new() };
-    Step { event, built_in, run_list }
+    run_list
 }
 
 #[cfg(test)]

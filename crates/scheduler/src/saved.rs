@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use engine_model::{Instance, LifecycleEvent, Name, Stack};
+use engine_model::{Command, Instance, Name, Stack};
 use engine_protocol::{Collection, Outcome, ResourceId, Status, resource::CookbookGrants};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub struct SavedPlan {
     /// The stack.
     pub stack: Name,
     /// What was planned.
-    pub event: LifecycleEvent,
+    pub command: Command,
     /// The nodes that it could be worked out for, in stack-file order.
     pub nodes: Vec<SavedNode>,
     /// Those that it could not be worked out for, and why.
@@ -37,7 +37,7 @@ pub struct SavedNode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SavedStep {
     /// The event.
-    pub event: LifecycleEvent,
+    pub event: Command,
     /// The instances that the recipes saw online.
     pub online: Vec<Name>,
     /// What they declared.
@@ -169,7 +169,7 @@ mod tests {
 
     fn step(outcomes: Vec<Outcome>) -> SavedStep {
         SavedStep {
-            event: LifecycleEvent::Setup,
+            event: Command::Setup,
             online: Vec::new(),
             collection: Collection::default(),
             outcomes,

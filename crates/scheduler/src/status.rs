@@ -1,32 +1,32 @@
 //! How an instance's status moves with what happens to it. Pure, so that each case can be read and
 //! tested: a wrong status puts a broken server behind the load balancer or takes a good one out.
 
-use engine_model::{InstanceStatus, LifecycleEvent};
+use engine_model::{Command, InstanceStatus};
 
 use crate::event::NodeResult;
 
 /// The status while an event runs; `None` if the event does not move it.
 ///
 /// As in OpsWorks, setup and shutdown take an instance out of service while they run.
-pub(crate) fn during(event: LifecycleEvent) -> Option<InstanceStatus> {
-    match event {
-        LifecycleEvent::Setup => Some(InstanceStatus::RunningSetup),
-        LifecycleEvent::Shutdown => Some(InstanceStatus::ShuttingDown),
-        LifecycleEvent::Configure | LifecycleEvent::Deploy | LifecycleEvent::Undeploy => None,
+pub(crate) fn during(command: Command) -> Option<InstanceStatus> {
+    match command {
+        Command::Setup => Some(InstanceStatus::RunningSetup),
+        Command::Shutdown => Some(InstanceStatus::ShuttingDown),
+        _ => None,
     }
 }
 
 /// The status after an event. `before` is the one that the instance had before it; `touched` says
 /// whether the node was given anything to apply.
 pub(crate) fn after(
-    event: LifecycleEvent,
+    command: Command,
     before: InstanceStatus,
     touched: bool,
     result: &Result<(), NodeResult>,
 ) -> InstanceStatus {
     use InstanceStatus::{ConnectionLost, Online, SetupFailed, ShuttingDown, Stopped};
-    match (event, result) {
-        (LifecycleEvent::Setup, Ok(())) => Online,
+    match (command, result) {
+        (Command::Setup, Ok(())) => Online,
         // Whatever went wrong, the node is as it was.
         (
             _,
@@ -34,15 +34,15 @@ pub(crate) fn after(
                 NodeResult::EvaluationFailed { .. } | NodeResult::Stopped { .. } | NodeResult::Refused { .. },
             ),
         ) if !touched => before,
-        (LifecycleEvent::Setup, Err(NodeResult::Stopped { .. })) if before == Online => before,
-        (LifecycleEvent::Setup, Err(NodeResult::ConnectionLost { .. })) if before == Online => ConnectionLost,
-        (LifecycleEvent::Setup, Err(_)) => SetupFailed,
+        (Command::Setup, Err(NodeResult::Stopped { .. })) if before == Online => before,
+        (Command::Setup, Err(NodeResult::ConnectionLost { .. })) if before == Online => ConnectionLost,
+        (Command::Setup, Err(_)) => SetupFailed,
         // Half shut down is not in service, and shutdown can be run again.
-        (LifecycleEvent::Shutdown, Err(NodeResult::ConnectionLost { .. } | NodeResult::Stopped { .. })) => {
+        (Command::Shutdown, Err(NodeResult::ConnectionLost { .. } | NodeResult::Stopped { .. })) => {
             ShuttingDown
         }
         // Well or not: as in OpsWorks, it is stopped.
-        (LifecycleEvent::Shutdown, _) => Stopped,
+        (Command::Shutdown, _) => Stopped,
         (_, Err(NodeResult::ConnectionLost { .. })) if before == Online => ConnectionLost,
         _ => before,
     }
@@ -50,8 +50,8 @@ pub(crate) fn after(
 
 #[cfg(test)]
 mod tests {
+    use Command::{Configure, Setup, Shutdown};
     use InstanceStatus::{ConnectionLost, Online, Pending, RunningSetup, SetupFailed, ShuttingDown, Stopped};
-    use LifecycleEvent::{Configure, Setup, Shutdown};
 
     use super::*;
 

@@ -1,14 +1,14 @@
 //! The stack as recipes see it at one event.
 
 use engine_contract::node::{AppView, InstanceView, Node, StackView};
-use engine_model::{App, Attributes, Instance, LifecycleEvent, Name, Stack};
+use engine_model::{App, Attributes, Command, Instance, Name, Stack};
 use engine_protocol::Facts;
 
 /// What the recipes of an instance see.
 pub fn node(
     stack: &Stack,
     instance: &Instance,
-    event: LifecycleEvent,
+    event: Command,
     online: &[Name],
     run_attributes: &Attributes,
     facts: &Facts,

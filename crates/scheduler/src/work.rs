@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use engine_model::{Instance, InstanceStatus, LifecycleEvent, Name, Stack};
+use engine_model::{Command, Instance, InstanceStatus, Name, Stack};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// What a run does on which node.
 pub(crate) struct Work {
-    pub(crate) event: LifecycleEvent,
+    pub(crate) command: Command,
     /// In stack-file order.
     pub(crate) nodes: Vec<NodeWork>,
 }
@@ -50,7 +50,7 @@ impl Work {
             instance: instance.clone(),
         });
         let nodes = nodes.filter(|node| node.primary.is_some() || node.reaction.is_some());
-        Work { event: plan.event, nodes: nodes.collect() }
+        Work { command: plan.command, nodes: nodes.collect() }
     }
 
     pub(crate) fn saved(plan: &SavedPlan) -> Self {
@@ -61,7 +61,7 @@ impl Work {
             reaction: part(&node.reaction),
             saved: Some(node.clone()),
         });
-        Work { event: plan.event, nodes: nodes.collect() }
+        Work { command: plan.command, nodes: nodes.collect() }
     }
 }
 
@@ -80,8 +80,8 @@ pub(crate) struct Progress {
 }
 
 pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSummary>, Vec<SavedNode>) {
-    let moving: Vec<Name> = match work.event {
-        LifecycleEvent::Setup | LifecycleEvent::Shutdown => {
+    let moving: Vec<Name> = match work.command {
+        Command::Setup | Command::Shutdown => {
             let primary = work.nodes.iter().filter(|node| node.primary.is_some());
             primary.map(|node| node.instance.name.clone()).collect()
         }
@@ -90,8 +90,8 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
     let online = shared.online_without(&moving);
     let mut tasks = JoinSet::new();
     for (position, node) in work.nodes.into_iter().enumerate() {
-        let (shared, online, event) = (Arc::clone(shared), online.clone(), work.event);
-        tasks.spawn(async move { (position, primary(shared, node, event, online).await) });
+        let (shared, online, command) = (Arc::clone(shared), online.clone(), work.command);
+        tasks.spawn(async move { (position, primary(shared, node, command, online).await) });
     }
     let nodes = collect(tasks).await;
 
@@ -137,7 +137,7 @@ async fn collect(mut tasks: JoinSet<(usize, Progress)>) -> Vec<(usize, Progress)
 }
 
 /// Connects, and runs the primary steps if the instance has any.
-async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, online: Vec<Name>) -> Progress {
+async fn primary(shared: Arc<Shared>, work: NodeWork, command: Command, online: Vec<Name>) -> Progress {
     let NodeWork { instance, primary, reaction, saved } = work;
     let parts = (primary.is_some(), reaction.is_some());
     let (began, connected, result) = (Instant::now(), None, None);
@@ -170,7 +170,7 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, onl
         return node;
     }
     let before = shared.status(&name);
-    if let Some(during) = status::during(event) {
+    if let Some(during) = status::during(command) {
         shared.set_status(&name, during).await;
     }
     let result = run_part(&mut node, &part, &online).await;
@@ -178,7 +178,7 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, event: LifecycleEvent, onl
         connected.release().await;
     }
     let touched = node.connected.as_ref().is_some_and(|connected| connected.touched);
-    shared.set_status(&name, status::after(event, before, touched, &result)).await;
+    shared.set_status(&name, status::after(command, before, touched, &result)).await;
     node.result = result.err();
     node
 }
@@ -196,7 +196,7 @@ async fn reaction(shared: &Arc<Shared>, node: &mut Progress, part: &Part, online
         _ => run_part(node, part, online).await,
     };
     let name = &node.instance.name;
-    let status = status::after(LifecycleEvent::Configure, shared.status(name), true, &result);
+    let status = status::after(Command::Configure, shared.status(name), true, &result);
     shared.set_status(name, status).await;
     node.result = result.err();
 }

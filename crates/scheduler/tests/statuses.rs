@@ -7,8 +7,8 @@ use std::{
 };
 
 use engine_model::{
-    Attributes, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name, NewRun, RunId, RunRecord,
-    RunState, SshSettings, Stack, StackLock,
+    Attributes, Command, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name, NewRun, RunId,
+    RunRecord, RunState, SshSettings, Stack, StackLock,
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Mode, Resource, ResourceId, Spec, ToAgent,
@@ -336,7 +336,7 @@ impl World {
     /// Runs an event on hosts that do as told; all others of the world are good.
     async fn run(
         self: &Arc<Self>,
-        event: LifecycleEvent,
+        command: Command,
         instances: &[&str],
         hosts: &[(&str, Host)],
     ) -> Result<RunSummary, String> {
@@ -355,11 +355,8 @@ impl World {
             sink: Arc::new(move |event| world.events.lock().unwrap().push(event)),
             stop: stop.clone(),
         };
-        let request = Request {
-            event,
-            layers: Vec::new(),
-            instances: instances.iter().map(|instance| name(instance)).collect(),
-        };
+        let request =
+            Request { instances: instances.iter().map(|text| name(text)).collect(), ..Request::new(command) };
         let settings = Settings {
             mode: Mode::Apply,
             parallel: 4,
@@ -383,19 +380,19 @@ fn result<'s>(summary: &'s RunSummary, instance: &str) -> &'s NodeResult {
 #[tokio::test]
 async fn a_host_that_is_lost_in_its_first_setup_is_not_online_afterwards() {
     let world = World::new(&[("app-1", InstanceStatus::Pending), ("app-2", InstanceStatus::Online)]);
-    let summary = world.run(LifecycleEvent::Setup, &["app-1"], &[("app-1", Host::Breaks)]).await.unwrap();
+    let summary = world.run(Command::Setup, &["app-1"], &[("app-1", Host::Breaks)]).await.unwrap();
     assert!(matches!(result(&summary, "app-1"), NodeResult::ConnectionLost { .. }));
     assert_eq!(world.status("app-1"), InstanceStatus::SetupFailed);
-    world.run(LifecycleEvent::Configure, &[], &[]).await.unwrap();
+    world.run(Command::Configure, &[], &[]).await.unwrap();
     assert_eq!(world.status("app-1"), InstanceStatus::SetupFailed);
 }
 
 #[tokio::test]
 async fn a_host_that_is_lost_while_it_serves_is_back_when_it_answers() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
-    world.run(LifecycleEvent::Configure, &[], &[("app-1", Host::Breaks)]).await.unwrap();
+    world.run(Command::Configure, &[], &[("app-1", Host::Breaks)]).await.unwrap();
     assert_eq!(world.status("app-1"), InstanceStatus::ConnectionLost);
-    let summary = world.run(LifecycleEvent::Configure, &[], &[]).await.unwrap();
+    let summary = world.run(Command::Configure, &[], &[]).await.unwrap();
     assert!(summary.is_success());
     assert_eq!(world.status("app-1"), InstanceStatus::Online);
 }
@@ -404,7 +401,7 @@ async fn a_host_that_is_lost_while_it_serves_is_back_when_it_answers() {
 async fn a_host_that_refuses_us_stays_in_service_and_fails_every_run() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
     for _ in 0..2 {
-        let summary = world.run(LifecycleEvent::Configure, &[], &[("app-1", Host::Refuses)]).await.unwrap();
+        let summary = world.run(Command::Configure, &[], &[("app-1", Host::Refuses)]).await.unwrap();
         assert!(!summary.is_success());
         assert!(matches!(result(&summary, "app-1"), NodeResult::Unreachable { .. }));
         assert_eq!(world.status("app-1"), InstanceStatus::Online);
@@ -415,17 +412,17 @@ async fn a_host_that_refuses_us_stays_in_service_and_fails_every_run() {
 async fn who_is_known_to_be_away_is_left_out_unless_asked_for() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
     let away = [("app-1", Host::Away)];
-    let first = world.run(LifecycleEvent::Configure, &[], &away).await.unwrap();
+    let first = world.run(Command::Configure, &[], &away).await.unwrap();
     assert!(!first.is_success());
     assert_eq!(world.status("app-1"), InstanceStatus::ConnectionLost);
-    let second = world.run(LifecycleEvent::Configure, &[], &away).await.unwrap();
+    let second = world.run(Command::Configure, &[], &away).await.unwrap();
     assert!(second.is_success());
     assert!(matches!(result(&second, "app-1"), NodeResult::LeftOut { .. }));
-    let named = world.run(LifecycleEvent::Configure, &["app-1"], &away).await.unwrap();
+    let named = world.run(Command::Configure, &["app-1"], &away).await.unwrap();
     assert!(!named.is_success());
     let all = [("app-1", Host::Away), ("app-2", Host::Away)];
-    world.run(LifecycleEvent::Configure, &[], &all).await.unwrap();
-    let nobody = world.run(LifecycleEvent::Configure, &[], &all).await.unwrap();
+    world.run(Command::Configure, &[], &all).await.unwrap();
+    let nobody = world.run(Command::Configure, &[], &all).await.unwrap();
     assert!(!nobody.is_success(), "nobody was reached");
 }
 
@@ -433,7 +430,7 @@ async fn who_is_known_to_be_away_is_left_out_unless_asked_for() {
 async fn ctrl_c_takes_nobody_out_of_service() {
     for host in [Host::StopsInResource, Host::StopsInEvaluation] {
         let world = World::new(&[("app-1", InstanceStatus::Online)]);
-        let summary = world.run(LifecycleEvent::Setup, &[], &[("app-1", host)]).await.unwrap();
+        let summary = world.run(Command::Setup, &[], &[("app-1", host)]).await.unwrap();
         assert!(summary.stopped && !summary.is_success());
         assert!(matches!(result(&summary, "app-1"), NodeResult::Stopped { .. }), "{host:?}");
         assert_eq!(world.status("app-1"), InstanceStatus::Online, "{host:?}");
@@ -443,7 +440,7 @@ async fn ctrl_c_takes_nobody_out_of_service() {
 #[tokio::test]
 async fn ctrl_c_during_evaluation_applies_nothing() {
     let world = World::new(&[("app-1", InstanceStatus::Pending)]);
-    world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::StopsInEvaluation)]).await.unwrap();
+    world.run(Command::Setup, &[], &[("app-1", Host::StopsInEvaluation)]).await.unwrap();
     assert!(world.batches.lock().unwrap().is_empty());
     assert_eq!(world.status("app-1"), InstanceStatus::Pending);
 }
@@ -452,7 +449,7 @@ async fn ctrl_c_during_evaluation_applies_nothing() {
 async fn a_recipe_that_cannot_be_evaluated_takes_nobody_out_of_service() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Pending)]);
     let bad = [("app-1", Host::BadRecipe), ("app-2", Host::BadRecipe)];
-    assert!(!world.run(LifecycleEvent::Setup, &[], &bad).await.unwrap().is_success());
+    assert!(!world.run(Command::Setup, &[], &bad).await.unwrap().is_success());
     assert_eq!(world.status("app-1"), InstanceStatus::Online);
     assert_eq!(world.status("app-2"), InstanceStatus::Pending);
 }
@@ -460,7 +457,7 @@ async fn a_recipe_that_cannot_be_evaluated_takes_nobody_out_of_service() {
 #[tokio::test]
 async fn a_failed_setup_takes_out_of_service_and_stops_nobody_else() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Pending)]);
-    let summary = world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::Fails)]).await.unwrap();
+    let summary = world.run(Command::Setup, &[], &[("app-1", Host::Fails)]).await.unwrap();
     assert!(!summary.is_success());
     assert_eq!(world.status("app-1"), InstanceStatus::SetupFailed);
     assert_eq!(world.status("app-2"), InstanceStatus::Online);
@@ -470,9 +467,9 @@ async fn a_failed_setup_takes_out_of_service_and_stops_nobody_else() {
 #[tokio::test]
 async fn an_interrupted_shutdown_is_not_online_and_is_taken_up_again() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
-    world.run(LifecycleEvent::Shutdown, &["app-1"], &[("app-1", Host::Breaks)]).await.unwrap();
+    world.run(Command::Shutdown, &["app-1"], &[("app-1", Host::Breaks)]).await.unwrap();
     assert_eq!(world.status("app-1"), InstanceStatus::ShuttingDown);
-    world.run(LifecycleEvent::Shutdown, &["app-1"], &[]).await.unwrap();
+    world.run(Command::Shutdown, &["app-1"], &[]).await.unwrap();
     assert_eq!(world.status("app-1"), InstanceStatus::Stopped);
 }
 
@@ -480,7 +477,7 @@ async fn an_interrupted_shutdown_is_not_online_and_is_taken_up_again() {
 async fn a_store_that_fails_at_the_end_hides_no_summary() {
     let world = World::new(&[("app-1", InstanceStatus::Online)]);
     *world.store_is_full.lock().unwrap() = true;
-    let error = world.run(LifecycleEvent::Configure, &[], &[]).await.unwrap_err();
+    let error = world.run(Command::Configure, &[], &[]).await.unwrap_err();
     assert!(error.contains("no space is left"), "{error}");
     assert!(matches!(world.events.lock().unwrap().last(), Some(RunEvent::RunFinished { .. })));
 }
@@ -489,7 +486,7 @@ async fn a_store_that_fails_at_the_end_hides_no_summary() {
 async fn a_panic_in_a_reaction_is_not_swallowed() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
     let running = tokio::spawn(async move {
-        world.run(LifecycleEvent::Configure, &[], &[("app-1", Host::Panics)]).await.map(|_| ())
+        world.run(Command::Configure, &[], &[("app-1", Host::Panics)]).await.map(|_| ())
     });
     assert!(running.await.unwrap_err().is_panic());
 }
@@ -509,7 +506,7 @@ fn a_sensitive_command_is_not_named() {
 async fn a_node_that_was_rebooted_goes_on_as_another_boot() {
     let world = World::new(&[("app-1", InstanceStatus::Pending), ("app-2", InstanceStatus::Online)]);
     let hosts = [("app-1", Host::Reboots)];
-    let summary = world.run(LifecycleEvent::Setup, &["app-1"], &hosts).await.unwrap();
+    let summary = world.run(Command::Setup, &["app-1"], &hosts).await.unwrap();
     assert!(summary.is_success(), "{summary:?}");
     let events = world.events.lock().unwrap();
     let position = |wanted: fn(&RunEvent) -> bool| events.iter().position(wanted).unwrap();
@@ -525,7 +522,7 @@ async fn a_node_that_was_rebooted_goes_on_as_another_boot() {
 #[tokio::test]
 async fn what_is_shown_of_a_run_is_remembered() {
     let world = World::new(&[("app-1", InstanceStatus::Pending), ("app-2", InstanceStatus::Online)]);
-    world.run(LifecycleEvent::Setup, &[], &[("app-2", Host::Away)]).await.unwrap();
+    world.run(Command::Setup, &[], &[("app-2", Host::Away)]).await.unwrap();
     let shown: Vec<RunEvent> = world
         .events
         .lock()
@@ -556,7 +553,7 @@ async fn a_stack_that_somebody_else_holds_is_left_alone_and_given_back_after_a_r
         token: 4,
     };
     *world.holder.lock().unwrap() = Some(holder);
-    let error = world.run(LifecycleEvent::Setup, &[], &[]).await.unwrap_err();
+    let error = world.run(Command::Setup, &[], &[]).await.unwrap_err();
     assert!(
         error.contains("bo@desk, process 9") && error.contains("deploy") && error.contains("lock 7"),
         "{error}"
@@ -564,7 +561,7 @@ async fn a_stack_that_somebody_else_holds_is_left_alone_and_given_back_after_a_r
     assert!(world.batches.lock().unwrap().is_empty() && world.recorded.lock().unwrap().is_empty());
 
     *world.holder.lock().unwrap() = None;
-    world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::Fails)]).await.unwrap();
+    world.run(Command::Setup, &[], &[("app-1", Host::Fails)]).await.unwrap();
     assert_eq!(*world.given_back.lock().unwrap(), 1);
 }
 
@@ -572,7 +569,7 @@ async fn a_stack_that_somebody_else_holds_is_left_alone_and_given_back_after_a_r
 async fn a_run_whose_stack_is_taken_away_says_so_and_stops() {
     let world = World::new(&[("app-1", InstanceStatus::Pending)]);
     *world.stack_is_lost.lock().unwrap() = true;
-    let summary = world.run(LifecycleEvent::Setup, &[], &[("app-1", Host::WorksOn)]).await.unwrap();
+    let summary = world.run(Command::Setup, &[], &[("app-1", Host::WorksOn)]).await.unwrap();
     assert!(summary.stopped);
     let events = world.events.lock().unwrap();
     assert!(events.iter().any(|event| matches!(event, RunEvent::StackLost { .. })), "{events:?}");

@@ -188,7 +188,7 @@ impl Store for SqliteStore {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     run.stack.as_str(),
-                    run.event.name(),
+                    run.command.name(),
                     run.operator,
                     run.comment,
                     RunState::Running.name(),
@@ -283,10 +283,10 @@ fn conversion(column: usize, error: impl std::error::Error + Send + Sync + 'stat
 
 fn run_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRecord> {
     let stack = row.get::<_, String>(1)?.parse().map_err(|error| conversion(1, error))?;
-    let event = row.get::<_, String>(2)?.parse().map_err(|error| conversion(2, error))?;
+    let command = row.get::<_, String>(2)?.parse().map_err(|error| conversion(2, error))?;
     Ok(RunRecord {
         id: RunId(unsigned(row.get(0)?)),
-        run: NewRun { stack, event, operator: row.get(3)?, comment: row.get(4)? },
+        run: NewRun { stack, command, operator: row.get(3)?, comment: row.get(4)? },
         // A state of a later version is one that ended otherwise than well.
         state: RunState::parse(&row.get::<_, String>(5)?).unwrap_or(RunState::Failed),
         started_ms: unsigned(row.get(6)?),
@@ -296,7 +296,7 @@ fn run_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRecord> {
 
 #[cfg(test)]
 mod tests {
-    use engine_model::LifecycleEvent;
+    use engine_model::Command;
     use engine_scheduler::RunEvent;
 
     use super::*;
@@ -326,18 +326,15 @@ mod tests {
     async fn runs_are_numbered_upwards() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("state.db")).unwrap();
-        let first = store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        let first = store.begin_run(new_run(Command::Setup)).await.unwrap();
         store.end_run(first, RunState::Successful).await.unwrap();
-        let second = store.begin_run(new_run(LifecycleEvent::Configure)).await.unwrap();
+        let second = store.begin_run(new_run(Command::Configure)).await.unwrap();
         assert!(second > first);
         let runs = store.runs(&name("a"), 10).await.unwrap();
-        let told: Vec<_> = runs.iter().map(|run| (run.id, run.run.event, run.state)).collect();
+        let told: Vec<_> = runs.iter().map(|run| (run.id, run.run.command, run.state)).collect();
         assert_eq!(
             told,
-            [
-                (second, LifecycleEvent::Configure, RunState::Running),
-                (first, LifecycleEvent::Setup, RunState::Successful)
-            ]
+            [(second, Command::Configure, RunState::Running), (first, Command::Setup, RunState::Successful)]
         );
         assert!(runs[0].ended_ms.is_none() && runs[1].ended_ms >= Some(runs[1].started_ms));
         assert_eq!(store.runs(&name("a"), 1).await.unwrap().len(), 1);
@@ -345,14 +342,14 @@ mod tests {
         assert_eq!(store.run(RunId(99)).await.unwrap(), None);
     }
 
-    fn new_run(event: LifecycleEvent) -> NewRun {
-        NewRun { stack: name("a"), event, operator: "ana@desk".into(), comment: "why not".into() }
+    fn new_run(command: Command) -> NewRun {
+        NewRun { stack: name("a"), command, operator: "ana@desk".into(), comment: "why not".into() }
     }
 
     #[tokio::test]
     async fn what_happened_is_told_again_in_order() {
         let store = SqliteStore::in_memory().unwrap();
-        let run = store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        let run = store.begin_run(new_run(Command::Setup)).await.unwrap();
         let event = |at_ms, instance: &str| TimedEvent {
             at_ms,
             event: RunEvent::Connecting { instance: name(instance) },
@@ -366,14 +363,14 @@ mod tests {
     #[tokio::test]
     async fn of_old_runs_it_is_forgotten_what_happened() {
         let store = SqliteStore::in_memory().unwrap();
-        let first = store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        let first = store.begin_run(new_run(Command::Setup)).await.unwrap();
         let event = TimedEvent { at_ms: 1, event: RunEvent::Connecting { instance: name("a") } };
         store.record(first, vec![event]).await.unwrap();
         for _ in 1..KEPT {
-            store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+            store.begin_run(new_run(Command::Setup)).await.unwrap();
         }
         assert_eq!(store.events(first).await.unwrap().len(), 1);
-        store.begin_run(new_run(LifecycleEvent::Setup)).await.unwrap();
+        store.begin_run(new_run(Command::Setup)).await.unwrap();
         assert_eq!(store.events(first).await.unwrap().len(), 0);
         assert!(store.run(first).await.unwrap().is_some());
     }

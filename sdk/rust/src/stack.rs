@@ -85,7 +85,8 @@ impl Stack {
         self.0.stack_name()
     }
 
-    /// The lifecycle event: `setup`, `configure`, `deploy`, `undeploy` or `shutdown`.
+    /// The lifecycle event: `setup`, `configure`, `deploy`, `undeploy` or `shutdown`; or a command that triggers
+    /// none, such as `execute-recipes`.
     pub fn event(&self) -> String {
         self.0.stack_event()
     }

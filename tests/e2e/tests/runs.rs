@@ -22,7 +22,7 @@ fn a_run_is_remembered_shown_again_and_reported() {
     let list = site.engine.look(&["runs", "list", "--json"]).exits(0);
     let runs: Value = serde_json::from_str(&list.output).unwrap();
     assert_eq!(
-        (&runs[0]["id"], &runs[0]["event"], &runs[0]["state"]),
+        (&runs[0]["id"], &runs[0]["command"], &runs[0]["state"]),
         (&json!(1), &json!("setup"), &json!("successful"))
     );
     assert_eq!(runs[0]["comment"], "the first one");

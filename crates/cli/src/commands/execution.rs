@@ -7,11 +7,11 @@ use std::{
 };
 
 use engine_manifest::Manifest;
-use engine_model::Attributes;
+use engine_model::{Attributes, Command};
 use engine_protocol::Mode;
 use engine_runtime::EvaluationLimits;
 use engine_scheduler::{
-    ExecuteError, Executor, RunEvent, RunSummary, Settings, StopSignal,
+    ExecuteError, Executor, Request, RunEvent, RunSummary, Settings, StopSignal,
     execute::Sink,
     lock::LockError,
     ports::{Evaluator, Store},
@@ -19,11 +19,12 @@ use engine_scheduler::{
 use engine_store::SqliteStore;
 
 use crate::{
-    arguments::{LimitArguments, RunOptions},
+    arguments::{LimitArguments, RequestArguments, RunOptions},
     commands::connection,
     errors::{self, FAILED, Failure, STOPPED},
     paths,
     reporter::{self, Reporter},
+    settings,
 };
 
 /// Exit status with `--detailed-exitcode` when something was changed, or would be.
@@ -33,15 +34,42 @@ const CHANGES: u8 = 2;
 const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
 
 /// How a mode's runs are carried out.
-pub(crate) fn settings(options: &RunOptions, mode: Mode, comment: &str) -> Settings {
+pub(crate) fn settings(options: &RunOptions, mode: Mode, comment: &str, attributes: Attributes) -> Settings {
     Settings {
         mode,
         parallel: usize::from(options.parallel),
-        attributes: Attributes::default(),
+        attributes,
         operator: operator(),
         comment: comment.to_owned(),
         lock_wait: Duration::from_secs(options.lock_wait),
     }
+}
+
+/// What is asked for, as far as it makes sense by itself.
+pub(crate) fn request(command: Command, arguments: &RequestArguments) -> Result<Request, Failure> {
+    if !arguments.app.is_empty() && !command.is_about_apps() {
+        return Err(Failure::usage(format!("{command} is not about apps, so `--app` says nothing")));
+    }
+    let executes = command == Command::ExecuteRecipes;
+    if executes && arguments.recipe.is_empty() {
+        return Err(Failure::usage("execute-recipes needs recipes").hint("`--recipe COOKBOOK::RECIPE`"));
+    }
+    if !executes && !arguments.recipe.is_empty() {
+        return Err(Failure::usage(format!("{command} runs the recipes of the layers"))
+            .hint("`engine run execute-recipes --recipe ...` runs recipes by name"));
+    }
+    Ok(Request {
+        layers: arguments.selection.layer.clone(),
+        instances: arguments.selection.instance.clone(),
+        apps: arguments.app.clone(),
+        recipes: arguments.recipe.clone(),
+        ..Request::new(command)
+    })
+}
+
+/// The attributes of a run.
+pub(crate) fn attributes(arguments: &RequestArguments) -> Attributes {
+    settings::attributes(arguments.custom_json.as_ref(), &arguments.set)
 }
 
 /// Who runs this: a user on a machine.

@@ -16,8 +16,9 @@ pub(crate) mod unlock;
 use std::path::{Path, PathBuf};
 
 use engine_manifest::{Diagnostic, Manifest};
-use engine_model::LifecycleEvent;
+use engine_model::{LifecycleEvent, RecipeName};
 use engine_runtime::{Cache, EvaluationLimits, Runtime};
+use engine_scheduler::Request;
 
 use crate::{arguments::GlobalOptions, errors::Failure, paths};
 
@@ -71,23 +72,37 @@ pub(crate) fn load_cookbooks(
     Ok(runtime)
 }
 
+/// Whether recipes that are asked for by name are there.
+pub(crate) fn check_requested(request: &Request, runtime: &Runtime) -> Result<(), Failure> {
+    for recipe in &request.recipes {
+        if runtime.cookbook(recipe.cookbook.as_str()).is_none() {
+            return Err(Failure::usage(format!("the stack has no cookbook `{}`", recipe.cookbook)));
+        }
+        if let Some((message, known)) = missing(recipe, runtime) {
+            return Err(Failure::usage(message).hint(known));
+        }
+    }
+    Ok(())
+}
+
+/// That a cookbook does not have a recipe, and what it has. Nothing if it has, or if there is no such cookbook.
+fn missing(recipe: &RecipeName, runtime: &Runtime) -> Option<(String, String)> {
+    let recipes = &runtime.cookbook(recipe.cookbook.as_str())?.package.metadata.recipes;
+    if recipes.contains_key(recipe.recipe.as_str()) {
+        return None;
+    }
+    let known: Vec<String> = recipes.keys().map(|name| format!("`{}::{name}`", recipe.cookbook)).collect();
+    let message = format!("cookbook `{}` has no recipe `{}`", recipe.cookbook, recipe.recipe);
+    Some((message, format!("it has {}", known.join(", "))))
+}
+
 fn check_recipes(manifest: &Manifest, runtime: &Runtime) -> Result<(), Failure> {
     let mut problems = Vec::new();
     for layer in &manifest.stack.layers {
         for event in LifecycleEvent::ALL {
             for (index, recipe) in layer.run_list(event).iter().enumerate() {
-                let Some(cookbook) = runtime.cookbook(recipe.cookbook.as_str()) else { continue };
-                let recipes = &cookbook.package.metadata.recipes;
-                if recipes.contains_key(recipe.recipe.as_str()) {
-                    continue;
-                }
-                let known: Vec<String> =
-                    recipes.keys().map(|name| format!("`{}::{name}`", recipe.cookbook)).collect();
-                let mut problem = Diagnostic::error(format!(
-                    "cookbook `{}` has no recipe `{}`",
-                    recipe.cookbook, recipe.recipe
-                ))
-                .hint(format!("it has {}", known.join(", ")));
+                let Some((message, known)) = missing(recipe, runtime) else { continue };
+                let mut problem = Diagnostic::error(message).hint(known);
                 if let Some(span) = manifest.span_of_recipe(&layer.name, event, index) {
                     problem = problem.label(span, "no such recipe");
                 }

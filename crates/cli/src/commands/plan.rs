@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use engine_protocol::Mode;
-use engine_scheduler::{Request, SavedPlan};
+use engine_scheduler::SavedPlan;
 
 use crate::{
     arguments::{GlobalOptions, PlanArguments},
@@ -21,13 +21,11 @@ pub(crate) fn plan(global: &GlobalOptions, arguments: &PlanArguments) -> Result<
 fn plan_or_fail(global: &GlobalOptions, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
     let manifest = commands::manifest(&arguments.stack)?;
-    let runtime = Arc::new(commands::load_cookbooks(global, &manifest, execution::limits(&options.limits))?);
-    let request = Request {
-        event: arguments.event,
-        layers: arguments.selection.layer.clone(),
-        instances: arguments.selection.instance.clone(),
-    };
-    let settings = execution::settings(options, Mode::Plan, "");
+    let request = execution::request(arguments.command, &arguments.request)?;
+    let runtime = commands::load_cookbooks(global, &manifest, execution::limits(&options.limits))?;
+    commands::check_requested(&request, &runtime)?;
+    let runtime = Arc::new(runtime);
+    let settings = execution::settings(options, Mode::Plan, "", execution::attributes(&arguments.request));
     let Some(out) = &arguments.out else {
         let summary = execution::execute(&manifest, runtime, options, Mode::Plan, async |executor| {
             executor.run(&request, &settings).await

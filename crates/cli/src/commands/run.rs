@@ -24,30 +24,24 @@ use crate::{
 /// Resources that `--verify` names.
 const NAMED: usize = 20;
 
-/// Runs a lifecycle event, or a saved plan.
+/// Runs a command on a stack, or a saved plan.
 pub(crate) fn run(global: &GlobalOptions, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
-    let done = match (&arguments.plan, &arguments.stack, arguments.event) {
+    let done = match (&arguments.plan, &arguments.stack, arguments.command) {
         (Some(plan), stack, _) => run_saved(global, arguments, plan, stack.as_deref()),
-        (None, Some(stack), Some(event)) => {
-            let request = Request {
-                event,
-                layers: arguments.selection.layer.clone(),
-                instances: arguments.selection.instance.clone(),
-            };
-            run_event(global, arguments, stack, &request)
-        }
+        (None, Some(stack), Some(command)) => execution::request(command, &arguments.request)
+            .and_then(|request| run_command(global, arguments, stack, &request)),
         // The command line has been checked.
-        _ => Err(Failure::usage("name an event and a stack, or a plan")),
+        _ => Err(Failure::usage("name a command and a stack, or a plan")),
     };
     done.map_err(|failure| execution::exit_status_of_failure(failure, options))
 }
 
-fn load(global: &GlobalOptions, manifest: &Manifest, options: &RunOptions) -> Result<Arc<Runtime>, Failure> {
-    Ok(Arc::new(commands::load_cookbooks(global, manifest, execution::limits(&options.limits))?))
+fn load(global: &GlobalOptions, manifest: &Manifest, options: &RunOptions) -> Result<Runtime, Failure> {
+    commands::load_cookbooks(global, manifest, execution::limits(&options.limits))
 }
 
-fn run_event(
+fn run_command(
     global: &GlobalOptions,
     arguments: &RunArguments,
     stack: &str,
@@ -56,7 +50,10 @@ fn run_event(
     let options = &arguments.options;
     let manifest = commands::manifest(stack)?;
     let runtime = load(global, &manifest, options)?;
-    let settings = execution::settings(options, Mode::Apply, &arguments.comment);
+    commands::check_requested(request, &runtime)?;
+    let runtime = Arc::new(runtime);
+    let attributes = execution::attributes(&arguments.request);
+    let settings = execution::settings(options, Mode::Apply, &arguments.comment, attributes);
     let (summary, left) = execution::execute(&manifest, runtime, options, Mode::Apply, async |executor| {
         let summary = executor.run(request, &settings).await?;
         verified(executor, summary, request, arguments).await
@@ -76,9 +73,13 @@ fn run_saved(
         Some(stack) => commands::manifest(stack)?,
         None => commands::manifest(&stack_file.to_string_lossy())?,
     };
-    let evaluator: Arc<dyn Evaluator> =
-        if arguments.verify { load(global, &manifest, options)? } else { Arc::new(EvaluatesNothing) };
-    let settings = execution::settings(options, Mode::Apply, &arguments.comment);
+    let evaluator: Arc<dyn Evaluator> = if arguments.verify {
+        Arc::new(load(global, &manifest, options)?)
+    } else {
+        Arc::new(EvaluatesNothing)
+    };
+    let attributes = execution::attributes(&arguments.request);
+    let settings = execution::settings(options, Mode::Apply, &arguments.comment, attributes);
     let (summary, left) = execution::execute(&manifest, evaluator, options, Mode::Apply, async |executor| {
         let summary = executor.run_saved(&saved, &settings).await?;
         verified(executor, summary, &request_of(&saved), arguments).await
@@ -90,9 +91,8 @@ fn run_saved(
 fn request_of(saved: &SavedPlan) -> Request {
     let primary = saved.nodes.iter().filter(|node| node.primary.is_some() || node.reaction.is_some());
     Request {
-        event: saved.event,
-        layers: Vec::new(),
         instances: primary.map(|node| node.instance.name.clone()).collect(),
+        ..Request::new(saved.command)
     }
 }
 
@@ -128,7 +128,8 @@ async fn verified(
         }),
         stop: executor.stop.clone(),
     };
-    let settings = execution::settings(&arguments.options, Mode::Plan, "");
+    let attributes = execution::attributes(&arguments.request);
+    let settings = execution::settings(&arguments.options, Mode::Plan, "", attributes);
     let plan = verifier.run(request, &settings).await?;
     let mut left = std::mem::take(&mut *left.lock().unwrap_or_else(PoisonError::into_inner));
     if !plan.is_success() && left.is_empty() {

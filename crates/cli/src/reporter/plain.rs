@@ -33,12 +33,12 @@ impl Plain {
     fn tell(&self, event: &RunEvent, out: &mut Lines) {
         let red = AnsiColor::Red.on_default().bold();
         match event {
-            RunEvent::RunStarted { run, stack, event, mode, instances } => {
+            RunEvent::RunStarted { run, stack, command, mode, instances } => {
                 let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
                 let what = match (mode, run) {
-                    (Mode::Plan, _) => format!("plan of {event}"),
-                    (Mode::Apply, Some(run)) => format!("run {run}: {event}"),
-                    (Mode::Apply, None) => event.to_string(),
+                    (Mode::Plan, _) => format!("plan of {command}"),
+                    (Mode::Apply, Some(run)) => format!("run {run}: {command}"),
+                    (Mode::Apply, None) => command.to_string(),
                 };
                 out.push(format_args!("{what} on stack {stack}: {}", names.join(", ")));
             }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use engine_model::{App, Attributes, Connection, Layer, SshSettings};
+use engine_model::{App, Attributes, Connection, Layer, LifecycleEvent, SshSettings};
 
 use super::*;
 
@@ -63,8 +63,8 @@ fn stack() -> Stack {
     }
 }
 
-fn request(event: LifecycleEvent) -> Request {
-    Request { event, layers: Vec::new(), instances: Vec::new() }
+fn request(command: Command) -> Request {
+    Request::new(command)
 }
 
 /// The plan as a script, for reading.
@@ -94,7 +94,7 @@ fn script(statuses: &[(&str, InstanceStatus)], request: &Request) -> String {
 
 #[test]
 fn setup_of_a_new_stack() {
-    insta::assert_snapshot!(script(&[], &request(LifecycleEvent::Setup)), @r"
+    insta::assert_snapshot!(script(&[], &request(Command::Setup)), @r"
     primary: lb-1 setup: updates, base::default, haproxy::default
     primary: app-1 setup: updates, base::default, nginx::default
     primary: app-1 deploy: app::deploy
@@ -108,7 +108,7 @@ fn setup_of_a_new_stack() {
 
 #[test]
 fn setup_of_one_instance_makes_the_online_ones_react() {
-    let mut request = request(LifecycleEvent::Setup);
+    let mut request = request(Command::Setup);
     request.instances.push(name("app-1"));
     let statuses = [("lb-1", InstanceStatus::Online), ("both", InstanceStatus::SetupFailed)];
     insta::assert_snapshot!(script(&statuses, &request), @r"
@@ -126,7 +126,7 @@ fn configure_tries_the_lost_ones_again_and_leaves_the_rest_out() {
         ("app-1", InstanceStatus::ConnectionLost),
         ("both", InstanceStatus::Stopped),
     ];
-    insta::assert_snapshot!(script(&statuses, &request(LifecycleEvent::Configure)), @r"
+    insta::assert_snapshot!(script(&statuses, &request(Command::Configure)), @r"
     reaction: lb-1 configure: base::hosts
     reaction: app-1 configure: base::hosts
     ");
@@ -136,14 +136,14 @@ fn configure_tries_the_lost_ones_again_and_leaves_the_rest_out() {
 fn deploy_concerns_the_instances_of_the_apps_layers() {
     let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
     insta::assert_snapshot!(
-        script(&statuses, &request(LifecycleEvent::Deploy)),
+        script(&statuses, &request(Command::Deploy)),
         @"primary: app-1 deploy: app::deploy"
     );
 }
 
 #[test]
 fn shutdown_makes_the_rest_react() {
-    let mut request = request(LifecycleEvent::Shutdown);
+    let mut request = request(Command::Shutdown);
     request.layers.push(name("app"));
     let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
     insta::assert_snapshot!(script(&statuses, &request), @r"
@@ -155,19 +155,46 @@ fn shutdown_makes_the_rest_react() {
 #[test]
 fn a_request_that_concerns_nobody_is_refused() {
     insta::assert_snapshot!(
-        script(&[], &request(LifecycleEvent::Configure)),
+        script(&[], &request(Command::Configure)),
         @"no instance of stack `demo` takes part in configure: none that is selected is online; run setup first"
     );
-    let mut unknown = request(LifecycleEvent::Setup);
+    let mut unknown = request(Command::Setup);
     unknown.layers.push(name("db"));
     insta::assert_snapshot!(
         script(&[], &unknown),
         @"stack `demo` has no layer `db`; its layers are `lb`, `app`"
     );
-    let mut spare = request(LifecycleEvent::Setup);
+    let mut spare = request(Command::Setup);
     spare.instances.push(name("spare"));
     insta::assert_snapshot!(
         script(&[], &spare),
         @"no instance of stack `demo` takes part in setup: no instance that is assigned to a layer is selected"
     );
+}
+
+#[test]
+fn an_app_command_is_for_the_online_instances_of_that_app() {
+    let online = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
+    let apps = |apps: &[&str]| Request {
+        apps: apps.iter().map(|app| name(app)).collect(),
+        ..request(Command::Deploy)
+    };
+    assert_eq!(script(&online, &apps(&["site"])), script(&online, &apps(&[])));
+    insta::assert_snapshot!(script(&online, &apps(&["shop"])), @"stack `demo` has no app `shop`; its apps are `site`");
+    insta::assert_snapshot!(script(&online[..1], &apps(&["site"])), @"no instance of stack `demo` takes part in deploy: none that is selected is online and in a layer of an app that is asked for");
+}
+
+#[test]
+fn recipes_that_are_asked_for_run_on_online_instances_alone_and_trigger_nothing() {
+    let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::SetupFailed)];
+    let recipes = ["base::motd", "nginx", "base::motd"].map(|recipe| recipe.parse().unwrap());
+    let execute = Request { recipes: recipes.to_vec(), ..request(Command::ExecuteRecipes) };
+    insta::assert_snapshot!(script(&statuses, &execute), @"primary: lb-1 execute-recipes: base::motd, nginx::default");
+}
+
+#[test]
+fn updates_are_installed_on_command_on_online_instances() {
+    let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
+    let update = Request { layers: vec![name("app")], ..request(Command::UpdateDependencies) };
+    insta::assert_snapshot!(script(&statuses, &update), @"primary: app-1 update-dependencies: updates,");
 }

@@ -100,7 +100,7 @@ pub(super) fn report(run: &RunRecord, events: &[TimedEvent]) -> Result<String, F
         }
     }
     let page = Page {
-        title: format!("{} on stack {}, run {}", run.run.event, run.run.stack, run.id),
+        title: format!("{} on stack {}, run {}", run.run.command, run.run.stack, run.id),
         state: run.state.name(),
         began: when(run.started_ms),
         took: took(last - first),

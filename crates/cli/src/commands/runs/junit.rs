@@ -37,7 +37,7 @@ pub(super) fn report(run: &RunRecord, events: &[TimedEvent]) -> Result<String, F
                     NodeResult::LeftOut { error } => skipped(error),
                     result => failure(&result.why_not_planned().unwrap_or_default()),
                 };
-                let mut case = TestCase::new(format!("{} on {instance}", run.run.event), status);
+                let mut case = TestCase::new(format!("{} on {instance}", run.run.command), status);
                 case.set_classname("host");
                 case.set_time(Duration::from_millis(*duration_ms));
                 suite(instance, case);
@@ -45,7 +45,7 @@ pub(super) fn report(run: &RunRecord, events: &[TimedEvent]) -> Result<String, F
             _ => {}
         }
     }
-    let mut report = Report::new(format!("{} on stack {}, run {}", run.run.event, run.run.stack, run.id));
+    let mut report = Report::new(format!("{} on stack {}, run {}", run.run.command, run.run.stack, run.id));
     report.add_test_suites(suites.into_values());
     report.to_string().map_err(Failure::failed)
 }

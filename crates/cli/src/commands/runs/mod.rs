@@ -55,11 +55,11 @@ fn list(runs: &[RunRecord], json: bool) {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_header(["run", "event", "state", "began", "took", "operator", "comment"]);
+        .set_header(["run", "command", "state", "began", "took", "operator", "comment"]);
     for run in runs {
         table.add_row([
             run.id.to_string(),
-            run.run.event.to_string(),
+            run.run.command.to_string(),
             run.state.to_string(),
             when(run.started_ms),
             run.ended_ms.map(|ended| took(ended.saturating_sub(run.started_ms))).unwrap_or_default(),

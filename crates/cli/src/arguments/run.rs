@@ -1,0 +1,108 @@
+//! What a run or a plan is asked for.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use engine_model::{Attributes, Command, Name, RecipeName};
+
+use super::RunOptions;
+use crate::settings;
+
+/// A lifecycle event on a stack, or a saved plan.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// A lifecycle event, or another command
+    #[arg(value_parser = command_parser(), required_unless_present = "plan", value_name = "COMMAND")]
+    pub(crate) command: Option<Command>,
+
+    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
+    #[arg(long, short, value_name = "STACK", required_unless_present = "plan")]
+    pub(crate) stack: Option<String>,
+
+    /// Apply a plan that `engine plan --out` has saved: exactly that, and only on hosts that have not
+    /// changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "layer", "instance", "app", "recipe", "set", "custom_json"])]
+    pub(crate) plan: Option<PathBuf>,
+
+    /// Plan once more at the end, and fail if anything is left to change
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    /// Why, for those who look at the run later
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) comment: String,
+
+    /// On which instances, with what.
+    #[command(flatten)]
+    pub(crate) request: RequestArguments,
+
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+/// What a lifecycle event would do to a stack.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// A lifecycle event, or another command
+    #[arg(value_parser = command_parser(), value_name = "COMMAND")]
+    pub(crate) command: Command,
+
+    /// Name of a stack (stacks/NAME.toml here or above) or path of a stack file
+    #[arg(long, short, value_name = "STACK")]
+    pub(crate) stack: String,
+
+    /// Save the plan for `engine run --plan`. It holds what would be written, secrets included
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// On which instances, with what.
+    #[command(flatten)]
+    pub(crate) request: RequestArguments,
+
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+/// Which instances take part.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArguments {
+    /// Only instances of this layer; may be repeated
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Vec<Name>,
+
+    /// Only this instance; may be repeated
+    #[arg(long, value_name = "INSTANCE")]
+    pub(crate) instance: Vec<Name>,
+}
+
+/// On which instances, with which apps, recipes and attributes.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArguments {
+    /// Which instances.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+
+    /// Only this app, for deploy, undeploy, rollback, start, stop and restart; may be repeated
+    #[arg(long, value_name = "APP")]
+    pub(crate) app: Vec<Name>,
+
+    /// A recipe for execute-recipes; may be repeated, and they run in this order
+    #[arg(long, value_name = "COOKBOOK::RECIPE")]
+    pub(crate) recipe: Vec<RecipeName>,
+
+    /// An attribute of this run, above all others: nginx.port=8080. JSON where it reads as JSON, else text; may be
+    /// repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = settings::attribute)]
+    pub(crate) set: Vec<Attributes>,
+
+    /// Attributes of this run as a JSON object, or @FILE with one
+    #[arg(long, value_name = "JSON", value_parser = settings::custom_json)]
+    pub(crate) custom_json: Option<Attributes>,
+}
+
+fn command_parser() -> impl clap::builder::TypedValueParser<Value = Command> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(Command::ALL.map(Command::name)).try_map(|name| name.parse::<Command>())
+}
