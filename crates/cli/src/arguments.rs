@@ -66,7 +66,7 @@ pub(crate) enum Command {
   engine run deploy --stack stacks/demo.toml --layer app --parallel 2
   engine run deploy --stack demo --app site --comment 'release 1.4'
   engine run execute-recipes --stack demo --recipe base::motd --set motd=hello
-  engine run update-dependencies --stack demo --layer app
+  engine run update-dependencies --stack demo --layer app --batch 25% --canary
   engine run setup --stack demo --verify  fails if a second run would change anything
   engine run --plan setup.plan            applies a saved plan, and nothing else
 

@@ -1,13 +1,14 @@
 //! From TOML to tables whose values know where they stand.
 
 mod reader;
+mod rollout;
 mod tables;
 mod values;
 
 use std::ops::Range;
 
 use reader::Reader;
-pub(crate) use tables::{App, Cookbook, Grants, Instance, Layer, Ssh, StackFile};
+pub(crate) use tables::{App, Cookbook, Grants, Health, Instance, Layer, Rollout, Ssh, StackFile};
 use toml::de::DeTable;
 pub(crate) use values::{List, Named, Tables};
 

@@ -4,6 +4,7 @@ mod cookbooks;
 mod instances;
 mod layers;
 mod paths;
+mod rollout;
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 

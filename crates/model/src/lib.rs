@@ -9,6 +9,7 @@ pub mod lifecycle;
 pub mod lock;
 pub mod name;
 pub mod recipe;
+pub mod rollout;
 pub mod run;
 pub mod stack;
 
@@ -19,5 +20,6 @@ pub use lifecycle::LifecycleEvent;
 pub use lock::StackLock;
 pub use name::{Name, NameError};
 pub use recipe::{RecipeName, RecipeNameError};
+pub use rollout::{BatchSize, HealthCheck, Probe, Rollout, UnreachablePolicy};
 pub use run::{NewRun, RunId, RunRecord, RunState};
 pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack};

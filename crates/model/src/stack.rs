@@ -6,7 +6,8 @@ use engine_protocol::Grants;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attributes::Attributes, instance::Instance, lifecycle::LifecycleEvent, name::Name, recipe::RecipeName,
+    attributes::Attributes, command::Command, instance::Instance, lifecycle::LifecycleEvent, name::Name,
+    recipe::RecipeName, rollout::Rollout,
 };
 
 /// An application's machines, described as a whole.
@@ -33,6 +34,21 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// A stack without anything in it, as an empty stack file describes one.
+    pub fn new(name: Name) -> Self {
+        Stack {
+            name,
+            description: String::new(),
+            update_on_setup: true,
+            attributes: Attributes::default(),
+            ssh: SshSettings::default(),
+            cookbooks: Vec::new(),
+            layers: Vec::new(),
+            instances: Vec::new(),
+            apps: Vec::new(),
+        }
+    }
+
     /// The layer of that name.
     pub fn layer(&self, name: &Name) -> Option<&Layer> {
         self.layers.iter().find(|layer| layer.name == *name)
@@ -72,9 +88,37 @@ pub struct Layer {
     pub run_lists: BTreeMap<LifecycleEvent, Vec<RecipeName>>,
     /// Attributes on top of the stack's.
     pub attributes: Attributes,
+    /// Layers that are done before this one begins, where a run is about both.
+    pub after: Vec<Name>,
+    /// How long the shutdown recipes may take; 120 s where `None`, as in OpsWorks.
+    pub shutdown_timeout: Option<Duration>,
+    /// How commands go over its instances.
+    pub rollout: Rollout,
+    /// The same for one command.
+    pub rollout_of: BTreeMap<Command, Rollout>,
 }
 
 impl Layer {
+    /// A layer of which only the name is said.
+    pub fn new(name: Name) -> Self {
+        Layer {
+            name,
+            description: String::new(),
+            update_on_setup: None,
+            run_lists: BTreeMap::new(),
+            attributes: Attributes::default(),
+            after: Vec::new(),
+            shutdown_timeout: None,
+            rollout: Rollout::default(),
+            rollout_of: BTreeMap::new(),
+        }
+    }
+
+    /// How a command goes over its instances, unless the operator says otherwise.
+    pub fn rollout_for(&self, command: Command) -> Rollout {
+        self.rollout_of.get(&command).map_or_else(|| self.rollout.clone(), |own| own.over(&self.rollout))
+    }
+
     /// The recipes of an event.
     pub fn run_list(&self, event: LifecycleEvent) -> &[RecipeName] {
         self.run_lists.get(&event).map_or(&[], Vec::as_slice)
@@ -92,6 +136,13 @@ pub struct App {
     pub layers: Vec<Name>,
     /// Data for the recipes that deploy it.
     pub attributes: Attributes,
+}
+
+impl App {
+    /// An app of which only the name and the layers are said.
+    pub fn new(name: Name, layers: Vec<Name>) -> Self {
+        App { name, description: String::new(), layers, attributes: Attributes::default() }
+    }
 }
 
 /// A cookbook that the stack uses.

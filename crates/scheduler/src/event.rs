@@ -33,6 +33,42 @@ pub enum RunEvent {
         /// The stack.
         stack: Name,
     },
+    /// How the command goes over a layer, if not all at once.
+    RolloutPlanned {
+        /// The layer.
+        layer: Name,
+        /// The layers that are done before.
+        after: Vec<Name>,
+        /// The instances, batch after batch.
+        batches: Vec<Vec<Name>>,
+    },
+    /// The next instances of a layer begin.
+    BatchStarted {
+        /// The layer.
+        layer: Name,
+        /// The batch, counted from 1.
+        batch: usize,
+        /// How many there are.
+        of: usize,
+        /// Its instances.
+        instances: Vec<Name>,
+    },
+    /// The next batch of a layer waits, as its rollout says.
+    BatchPause {
+        /// The layer.
+        layer: Name,
+        /// How long, in seconds.
+        seconds: u64,
+    },
+    /// No further batch of a layer is begun.
+    RolloutStopped {
+        /// The layer.
+        layer: Name,
+        /// Why.
+        reason: String,
+        /// The instances that are left as they were.
+        instances: Vec<Name>,
+    },
     /// An instance is being reached.
     Connecting {
         /// The instance.
@@ -249,6 +285,11 @@ pub enum NodeResult {
         /// Where the node stands.
         position: String,
     },
+    /// Its turn did not come: others failed before.
+    NotTried {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl NodeResult {
@@ -268,6 +309,7 @@ impl NodeResult {
             | NodeResult::LeftOut { error }
             | NodeResult::Refused { error }
             | NodeResult::ConnectionLost { error } => Some(error.clone()),
+            NodeResult::NotTried { reason } => Some(reason.clone()),
         }
     }
 
@@ -282,6 +324,7 @@ impl NodeResult {
             NodeResult::Refused { .. } => "refused",
             NodeResult::ConnectionLost { .. } => "connection lost",
             NodeResult::Stopped { .. } => "stopped",
+            NodeResult::NotTried { .. } => "not tried",
         }
     }
 }

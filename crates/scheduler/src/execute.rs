@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_model::{Attributes, Command, InstanceStatus, Name, NewRun, RunId, RunState, Stack};
+use engine_model::{Attributes, Command, InstanceStatus, Name, NewRun, Rollout, RunId, RunState, Stack};
 use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
@@ -35,6 +35,8 @@ pub struct Settings {
     pub parallel: usize,
     /// Attributes of this run alone, above all others.
     pub attributes: Attributes,
+    /// How it goes over the instances of layers, where the operator says so.
+    pub rollout: Rollout,
     /// Who asks for it: a user on a machine.
     pub operator: String,
     /// Why, in the operator's words.
@@ -197,6 +199,7 @@ impl Executor {
                 run.map_or_else(|| "plan".to_owned(), |run| run.to_string())
             ),
             run_attributes: settings.attributes.clone(),
+            rollout: settings.rollout.clone(),
             named: named.to_vec(),
             permits: Semaphore::new(settings.parallel.max(1)),
             statuses: Mutex::new(statuses),

@@ -14,6 +14,8 @@ pub mod plan;
 pub mod ports;
 mod reboot;
 mod replay;
+mod rolling;
+pub mod rollout;
 pub mod saved;
 mod shared;
 mod status;

@@ -39,6 +39,8 @@ pub(crate) struct NodeRun {
     failure: Option<String>,
     /// Why the node is to be rebooted at the end of the run, if a resource asked for it.
     pub(crate) reboot: Option<String>,
+    /// How long the event in hand may take.
+    pub(crate) limit: Option<TimeLimit>,
     /// Whether it was given anything to apply.
     pub(crate) touched: bool,
     /// What was done so far.
@@ -49,6 +51,22 @@ pub(crate) struct NodeRun {
     mode: Mode,
     /// What is kept of it.
     pub(crate) record: Record,
+}
+
+/// How long something may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimit {
+    until: Instant,
+    length: Duration,
+    /// Whether it was stopped because of that.
+    over: bool,
+}
+
+impl TimeLimit {
+    /// So long from now.
+    pub(crate) fn new(length: Duration) -> Self {
+        TimeLimit { until: Instant::now() + length, length, over: false }
+    }
 }
 
 /// What is kept of an event while it runs.
@@ -103,6 +121,7 @@ impl NodeRun {
             declared: 0,
             failure: None,
             reboot: None,
+            limit: None,
             touched: false,
             counts: Counts::default(),
             quiet: false,
@@ -178,6 +197,14 @@ impl NodeRun {
             End::Failed { resource } => Err(NodeResult::Failed {
                 error: self.failure.clone().unwrap_or_else(|| self.label(*resource).name),
             }),
+            End::Stopped { remaining } if let Some(TimeLimit { length, over: true, .. }) = self.limit => {
+                let error = format!(
+                    "{} took longer than its {} s and was stopped at a resource boundary, {remaining} not tried",
+                    self.event,
+                    length.as_secs()
+                );
+                Err(NodeResult::Failed { error })
+            }
             End::Stopped { remaining } => Err(NodeResult::Stopped {
                 position: format!("in {}, at a resource boundary, {remaining} not tried", self.event),
             }),
@@ -310,6 +337,9 @@ impl NodeRun {
     pub(crate) async fn listen(&mut self) -> Result<End, NodeResult> {
         let mut stop = self.shared.stop.clone();
         let mut pings = pings();
+        let limit = self.limit.as_ref().map(|limit| tokio::time::Instant::from_std(limit.until));
+        let mut late =
+            std::pin::pin!(tokio::time::sleep_until(limit.unwrap_or_else(tokio::time::Instant::now)));
         loop {
             let message = {
                 let mut receive = self.receiver.receive();
@@ -318,6 +348,13 @@ impl NodeRun {
                         message = &mut receive => break message,
                         () = stop.wait(), if !self.stop_sent => {
                             self.stop_sent = true;
+                            if let Err(failure) = self.sender.send(ToAgent::Stop).await {
+                                break Err(failure);
+                            }
+                        }
+                        () = &mut late, if limit.is_some() && !self.stop_sent => {
+                            self.stop_sent = true;
+                            self.limit.iter_mut().for_each(|limit| limit.over = true);
                             if let Err(failure) = self.sender.send(ToAgent::Stop).await {
                                 break Err(failure);
                             }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use engine_model::{Attributes, InstanceStatus, Name, Stack};
+use engine_model::{Attributes, Command, Instance, InstanceStatus, Layer, Name, Rollout, Stack};
 use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
@@ -15,10 +15,14 @@ use crate::{
     execute::Sink,
     history::History,
     ports::{Connector, Evaluator, Store, StoreFailure},
+    rollout::{self, Group},
     saved::{Recorder, SavedNode},
     stop::StopSignal,
     work::Progress,
 };
+
+/// How long shutdown recipes may take where no layer says it, as in OpsWorks.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What the nodes of a run share.
 pub(crate) struct Shared {
@@ -29,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) run_label: String,
     pub(crate) run_attributes: Attributes,
+    /// How the operator wants it to go over instances.
+    pub(crate) rollout: Rollout,
     /// Instances that the operator asked for by name.
     pub(crate) named: Vec<Name>,
     pub(crate) stop: StopSignal,
@@ -83,6 +89,26 @@ impl Shared {
             primary: first.then_some(primary),
             reaction: reacts.then_some(reaction),
         })
+    }
+
+    /// How a command goes over these instances; told if it is not all at once. A plan changes nothing, so it goes
+    /// all at once.
+    pub(crate) fn groups(&self, command: Command, instances: &[Name]) -> Vec<Group> {
+        let groups = rollout::groups(&self.stack, command, instances, &self.rollout);
+        for group in groups.iter().filter(|group| group.batches.len() > 1 || !group.after.is_empty()) {
+            self.emit(RunEvent::RolloutPlanned {
+                layer: group.layer.clone(),
+                after: group.after.iter().map(|position| groups[*position].layer.clone()).collect(),
+                batches: group.batches.clone(),
+            });
+        }
+        if self.mode == Mode::Plan { Vec::new() } else { groups }
+    }
+
+    /// How long a command may take on an instance: what its most patient layer says.
+    pub(crate) fn time_limit(&self, command: Command, instance: &Instance) -> Option<Duration> {
+        let limit = |layer: &Layer| layer.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT);
+        (command == Command::Shutdown).then(|| self.stack.layers_of(instance).map(limit).max())?
     }
 
     pub(crate) fn online_without(&self, without: &[Name]) -> Vec<Name> {

@@ -1,20 +1,19 @@
 //! What a run does on its nodes, side by side.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
-
-use engine_model::{Command, Instance, InstanceStatus, Name, Stack};
-use tokio::task::JoinSet;
+use std::{sync::Arc, time::Instant};
 
 use crate::{
     event::{NodeResult, NodeSummary, RunEvent},
-    node_run::NodeRun,
+    node_run::{NodeRun, TimeLimit},
     plan::{NodePlan, RunPlan, Step},
     ports::ConnectFailure,
     reboot, replay,
+    rolling::{Job, roll_out},
     saved::{SavedNode, SavedPlan, SavedStep},
     shared::{Shared, milliseconds},
     status,
 };
+use engine_model::{Command, Instance, InstanceStatus, Name, Stack};
 
 /// What a run does on which node.
 pub(crate) struct Work {
@@ -79,43 +78,71 @@ pub(crate) struct Progress {
     pub(crate) saved: Option<SavedNode>,
 }
 
-pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSummary>, Vec<SavedNode>) {
-    let moving: Vec<Name> = match work.command {
-        Command::Setup | Command::Shutdown => {
-            let primary = work.nodes.iter().filter(|node| node.primary.is_some());
-            primary.map(|node| node.instance.name.clone()).collect()
-        }
-        _ => Vec::new(),
-    };
-    let online = shared.online_without(&moving);
-    let mut tasks = JoinSet::new();
-    for (position, node) in work.nodes.into_iter().enumerate() {
-        let (shared, online, command) = (Arc::clone(shared), online.clone(), work.command);
-        tasks.spawn(async move { (position, primary(shared, node, command, online).await) });
+impl NodeWork {
+    /// The node before anything is done on it.
+    fn begin(self) -> (Progress, Option<Part>) {
+        let NodeWork { instance, primary, reaction, saved } = self;
+        let parts = (primary.is_some(), reaction.is_some());
+        let (connected, result) = (None, None);
+        let began = Instant::now();
+        (Progress { instance, began, connected, result, reaction, parts, saved }, primary)
     }
-    let nodes = collect(tasks).await;
+}
+
+pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSummary>, Vec<SavedNode>) {
+    let command = work.command;
+    let first: Vec<Name> = work
+        .nodes
+        .iter()
+        .filter(|node| node.primary.is_some())
+        .map(|node| node.instance.name.clone())
+        .collect();
+    let reacting: Vec<Name> = work.nodes.iter().map(|node| node.instance.name.clone()).collect();
+    let moving = if matches!(command, Command::Setup | Command::Shutdown) { &first[..] } else { &[] };
+    let online = shared.online_without(moving);
+    // What was asked for goes as the layers say; a reaction to it, all at once.
+    let (groups, react_groups) = match command {
+        Command::Configure => (Vec::new(), shared.groups(command, &reacting)),
+        _ => (shared.groups(command, &first), Vec::new()),
+    };
+    let jobs = work.nodes.into_iter().map(|node| {
+        let (shared, online) = (Arc::clone(shared), online.clone());
+        let name = node.instance.name.clone();
+        let job: Job = Box::new(move |left| {
+            let (mut node, part) = node.begin();
+            Box::pin(async move {
+                node.result = left;
+                if node.result.is_some() {
+                    return node;
+                }
+                primary(shared, node, part, command, online).await
+            })
+        });
+        (name, job)
+    });
+    let nodes = roll_out(shared, groups, jobs.collect()).await;
 
     let online = shared.online_without(&[]);
-    let mut ended = BTreeMap::new();
-    let mut tasks = JoinSet::new();
-    for (position, mut node) in nodes {
-        let reacts = node.result.is_none() && online.contains(&node.instance.name);
+    let jobs = nodes.into_iter().map(|mut node| {
+        let part =
+            node.reaction.take().filter(|_| node.result.is_none() && online.contains(&node.instance.name));
         let (shared, online) = (Arc::clone(shared), online.clone());
-        match node.reaction.take() {
-            Some(part) if reacts => {
-                tasks.spawn(async move {
-                    reaction(&shared, &mut node, &part, &online).await;
-                    (position, node)
-                });
-            }
-            _ => {
-                ended.insert(position, node);
-            }
-        }
-    }
-    ended.extend(collect(tasks).await);
+        let name = node.instance.name.clone();
+        let job: Job = Box::new(move |left| {
+            Box::pin(async move {
+                match (part, left) {
+                    (Some(part), None) => reaction(&shared, &mut node, &part, &online).await,
+                    (Some(_), Some(left)) => node.result = Some(left),
+                    (None, _) => {}
+                }
+                node
+            })
+        });
+        (name, job)
+    });
+    let ended = roll_out(shared, react_groups, jobs.collect()).await;
     let mut planned = Vec::new();
-    let summaries = ended.into_values().map(|node| {
+    let summaries = ended.into_iter().map(|node| {
         planned.extend(shared.planned(&node));
         shared.finish(node)
     });
@@ -123,25 +150,14 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
     (summaries, planned)
 }
 
-async fn collect(mut tasks: JoinSet<(usize, Progress)>) -> Vec<(usize, Progress)> {
-    let mut nodes = Vec::new();
-    while let Some(joined) = tasks.join_next().await {
-        match joined {
-            Ok(node) => nodes.push(node),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => {}
-        }
-    }
-    nodes.sort_by_key(|(position, _)| *position);
-    nodes
-}
-
 /// Connects, and runs the primary steps if the instance has any.
-async fn primary(shared: Arc<Shared>, work: NodeWork, command: Command, online: Vec<Name>) -> Progress {
-    let NodeWork { instance, primary, reaction, saved } = work;
-    let parts = (primary.is_some(), reaction.is_some());
-    let (began, connected, result) = (Instant::now(), None, None);
-    let mut node = Progress { instance, began, connected, result, reaction, parts, saved: None };
+async fn primary(
+    shared: Arc<Shared>,
+    mut node: Progress,
+    part: Option<Part>,
+    command: Command,
+    online: Vec<Name>,
+) -> Progress {
     // Acquiring fails only if the semaphore is closed, which nobody does.
     let _permit = shared.permits.acquire().await;
     node.began = Instant::now();
@@ -149,7 +165,7 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, command: Command, online: 
         node.result = Some(NodeResult::Stopped { position: "not connected yet".to_owned() });
         return node;
     }
-    if let Err(result) = connect(&shared, &mut node, primary.is_some()).await {
+    if let Err(result) = connect(&shared, &mut node, part.is_some()).await {
         node.result = Some(result);
         return node;
     }
@@ -158,10 +174,9 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, command: Command, online: 
     if shared.status(&name) == InstanceStatus::ConnectionLost {
         shared.set_status(&name, InstanceStatus::Online).await;
     }
-    let Some(part) = primary else {
-        node.saved = saved;
-        return node;
-    };
+    // Without a first part the saved plan is compared before the second one.
+    let Some(part) = part else { return node };
+    let saved = node.saved.take();
     if let (Some(saved), Some(connected)) = (&saved, &mut node.connected)
         && let Err(refused) = replay::verify(connected, saved, &online).await
     {
@@ -172,6 +187,9 @@ async fn primary(shared: Arc<Shared>, work: NodeWork, command: Command, online: 
     let before = shared.status(&name);
     if let Some(during) = status::during(command) {
         shared.set_status(&name, during).await;
+    }
+    if let Some(connected) = &mut node.connected {
+        connected.limit = shared.time_limit(command, &node.instance).map(TimeLimit::new);
     }
     let result = run_part(&mut node, &part, &online).await;
     if let (Some(_), Some(connected)) = (&saved, &mut node.connected) {

@@ -1,14 +1,11 @@
 //! Asking instances what they are.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use engine_model::{Attributes, Connection, Instance, Layer, Name, SshSettings, Stack};
+use engine_model::{Connection, Instance, Layer, Name, Stack};
 use engine_protocol::{Facts, FromAgent, ToAgent};
 use engine_scheduler::{
     FactsRequest, Found, StopSignal,
@@ -65,13 +62,7 @@ fn name(text: &str) -> Name {
 }
 
 fn stack() -> Stack {
-    let layer = |text: &str| Layer {
-        name: name(text),
-        description: String::new(),
-        update_on_setup: None,
-        run_lists: BTreeMap::new(),
-        attributes: Attributes::default(),
-    };
+    let layer = |text: &str| Layer::new(name(text));
     let instance = |text: &str, layers: &[&str]| Instance {
         name: name(text),
         layers: layers.iter().map(|layer| name(layer)).collect(),
@@ -81,12 +72,7 @@ fn stack() -> Stack {
         registered: false,
     };
     Stack {
-        name: name("demo"),
-        description: String::new(),
         update_on_setup: false,
-        attributes: Attributes::default(),
-        ssh: SshSettings::default(),
-        cookbooks: Vec::new(),
         layers: ["web", "db"].map(layer).to_vec(),
         instances: vec![
             instance("a", &["web"]),
@@ -94,7 +80,7 @@ fn stack() -> Stack {
             instance("longest", &["db"]),
             instance("spare", &[]),
         ],
-        apps: Vec::new(),
+        ..Stack::new(name("demo"))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a run or a plan is asked for.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use engine_model::{Attributes, Command, Name, RecipeName};
+use engine_model::{Attributes, BatchSize, Command, Name, RecipeName, Rollout};
 
 use super::RunOptions;
 use crate::settings;
@@ -35,6 +35,10 @@ pub(crate) struct RunArguments {
     /// On which instances, with what.
     #[command(flatten)]
     pub(crate) request: RequestArguments,
+
+    /// In which steps.
+    #[command(flatten)]
+    pub(crate) rollout: RolloutArguments,
 
     /// How.
     #[command(flatten)]
@@ -100,6 +104,40 @@ pub(crate) struct RequestArguments {
     /// Attributes of this run as a JSON object, or @FILE with one
     #[arg(long, value_name = "JSON", value_parser = settings::custom_json)]
     pub(crate) custom_json: Option<Attributes>,
+}
+
+/// How a command goes over instances, on top of what the layers say.
+#[derive(Debug, Args)]
+pub(crate) struct RolloutArguments {
+    /// How many instances of a layer at a time: a number, or a share such as 25%
+    #[arg(long, value_name = "N|N%")]
+    pub(crate) batch: Option<BatchSize>,
+
+    /// One instance of each layer goes first, alone
+    #[arg(long)]
+    pub(crate) canary: bool,
+
+    /// How many instances of a layer may fail before no further batch is begun
+    #[arg(long, value_name = "N")]
+    pub(crate) max_failures: Option<u32>,
+
+    /// How many seconds to wait between two batches
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) pause: Option<u64>,
+}
+
+impl RolloutArguments {
+    /// What they say; what they leave open is said by the layers.
+    pub(crate) fn rollout(&self) -> Rollout {
+        Rollout {
+            batch: self.batch,
+            canary: self.canary.then_some(true),
+            max_failures: self.max_failures,
+            pause: self.pause.map(Duration::from_secs),
+            unreachable: None,
+            health: None,
+        }
+    }
 }
 
 fn command_parser() -> impl clap::builder::TypedValueParser<Value = Command> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use engine_manifest::Manifest;
-use engine_model::{Attributes, Command};
+use engine_model::{Attributes, Command, Rollout};
 use engine_protocol::Mode;
 use engine_runtime::EvaluationLimits;
 use engine_scheduler::{
@@ -39,6 +39,7 @@ pub(crate) fn settings(options: &RunOptions, mode: Mode, comment: &str, attribut
         mode,
         parallel: usize::from(options.parallel),
         attributes,
+        rollout: Rollout::default(),
         operator: operator(),
         comment: comment.to_owned(),
         lock_wait: Duration::from_secs(options.lock_wait),

@@ -10,7 +10,7 @@ use engine_manifest::Manifest;
 use engine_protocol::{Collection, Mode, Status};
 use engine_runtime::Runtime;
 use engine_scheduler::{
-    ExecuteError, Executor, Request, RunEvent, RunSummary, SavedPlan,
+    ExecuteError, Executor, Request, RunEvent, RunSummary, SavedPlan, Settings,
     ports::{EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture},
 };
 
@@ -53,7 +53,10 @@ fn run_command(
     commands::check_requested(request, &runtime)?;
     let runtime = Arc::new(runtime);
     let attributes = execution::attributes(&arguments.request);
-    let settings = execution::settings(options, Mode::Apply, &arguments.comment, attributes);
+    let settings = Settings {
+        rollout: arguments.rollout.rollout(),
+        ..execution::settings(options, Mode::Apply, &arguments.comment, attributes)
+    };
     let (summary, left) = execution::execute(&manifest, runtime, options, Mode::Apply, async |executor| {
         let summary = executor.run(request, &settings).await?;
         verified(executor, summary, request, arguments).await
@@ -79,7 +82,10 @@ fn run_saved(
         Arc::new(EvaluatesNothing)
     };
     let attributes = execution::attributes(&arguments.request);
-    let settings = execution::settings(options, Mode::Apply, &arguments.comment, attributes);
+    let settings = Settings {
+        rollout: arguments.rollout.rollout(),
+        ..execution::settings(options, Mode::Apply, &arguments.comment, attributes)
+    };
     let (summary, left) = execution::execute(&manifest, evaluator, options, Mode::Apply, async |executor| {
         let summary = executor.run_saved(&saved, &settings).await?;
         verified(executor, summary, &request_of(&saved), arguments).await

@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use engine_contract::visible;
+use engine_model::Name;
 use engine_protocol::{Mode, Status};
 use engine_scheduler::{NodeResult, RunEvent, ports::LogLevel};
 
@@ -54,6 +55,24 @@ impl Plain {
                 out.push(format_args!(
                     "{red}{text}: somebody broke or took the lock, so this run stops at the next resource"
                 ));
+            }
+            RunEvent::RolloutPlanned { layer, after, batches } => {
+                let names = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+                let after = if after.is_empty() { String::new() } else { format!(" after {}", names(after)) };
+                let batches: Vec<String> = batches.iter().map(|batch| names(batch)).collect();
+                out.push(format_args!("layer {layer}{after}: {}", batches.join(" | ")));
+            }
+            RunEvent::BatchStarted { layer, batch, of, instances } => {
+                let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
+                out.push(format_args!("layer {layer}, batch {batch} of {of}: {}", names.join(", ")));
+            }
+            RunEvent::BatchPause { layer, seconds } => {
+                out.push(format_args!("layer {layer}: {seconds} s until the next batch"));
+            }
+            RunEvent::RolloutStopped { layer, reason, instances } => {
+                let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
+                let text = format!("! layer {layer} stops{red:#}");
+                out.push(format_args!("{red}{text}: {reason}; left as they were: {}", names.join(", ")));
             }
             RunEvent::Connected { instance, agent_uploaded, duration_ms }
                 if *agent_uploaded || self.verbose =>

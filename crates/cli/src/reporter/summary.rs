@@ -89,6 +89,7 @@ fn error(result: &NodeResult) -> Option<&str> {
         | NodeResult::Unreachable { error }
         | NodeResult::Refused { error }
         | NodeResult::ConnectionLost { error } => Some(error),
+        NodeResult::NotTried { reason } => Some(reason),
         NodeResult::Successful | NodeResult::LeftOut { .. } | NodeResult::Stopped { .. } => None,
     }
 }

@@ -10,6 +10,7 @@ use toml::{
 use super::{
     Field,
     reader::{Reader, Value},
+    rollout::{Batch, ByCommand, Count, Unreachable},
     values::{List, Local, Port, Seconds, Tables, Tree},
 };
 
@@ -139,8 +140,63 @@ tables! {
         undeploy: List<String>,
         /// Recipes to run before an instance stops.
         shutdown: List<String>,
+        /// How many seconds the shutdown recipes may take; 120 where this is absent. The run goes on then.
+        shutdown_timeout: Seconds,
+        /// Layers that must be done before this one begins, in runs that are about both.
+        after: List<String>,
+        /// How commands go over the instances: in batches, with a canary, and when they stop.
+        rollout: Rollout,
         /// Attributes on top of the stack's.
         attributes: Tree,
+    }
+
+    /// How commands go over the instances of a layer. An instance of several layers goes with the first of them, in the order of the file.
+    Rollout {
+        /// How many instances at a time: a number, or a share such as `"25%"`; all where this is absent.
+        batch: Batch,
+        /// Whether one instance goes first, alone.
+        #[schemars(extend("default" = false))]
+        canary: bool,
+        /// How many instances may fail before no further batch is begun.
+        #[schemars(extend("default" = 0))]
+        max_failures: Count,
+        /// How many seconds to wait between two batches.
+        pause: Seconds,
+        /// What an instance means that cannot be reached: the others go on, no further batch of the layer and those after it is begun, or none at all.
+        #[schemars(extend("default" = "skip"))]
+        unreachable: Unreachable,
+        /// What must hold of an instance before it counts as done.
+        health: Health,
+        /// Other strategies for single commands, key by key on top of this one.
+        commands: ByCommand<RolloutOfCommand>,
+    }
+
+    /// How one command goes over the instances of a layer.
+    RolloutOfCommand {
+        /// How many instances at a time.
+        batch: Batch,
+        /// Whether one instance goes first, alone.
+        canary: bool,
+        /// How many instances may fail before no further batch is begun.
+        max_failures: Count,
+        /// How many seconds to wait between two batches.
+        pause: Seconds,
+        /// What an instance means that cannot be reached.
+        unreachable: Unreachable,
+        /// What must hold of an instance before it counts as done.
+        health: Health,
+    }
+
+    /// What an instance is asked, on itself, at the end of its part: one of three.
+    Health {
+        /// Whether something listens on this TCP port.
+        port: Port,
+        /// Whether this URL answers with a status below 400.
+        url: String,
+        /// Whether this command, an argument vector, ends with 0.
+        command: List<String>,
+        /// How many seconds to ask again before the answer counts as no; 60 where this is absent.
+        timeout: Seconds,
     }
 
     /// A machine. It is configured through its layers alone.

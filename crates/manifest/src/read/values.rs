@@ -56,6 +56,8 @@ macro_rules! schema {
     };
 }
 
+pub(super) use schema;
+
 impl Value for String {
     fn read(reader: &mut Reader, value: &TomlSpanned<DeValue<'_>>) -> Option<Self> {
         let text = value.get_ref().as_str().map(str::to_owned);
@@ -108,7 +110,12 @@ impl Value for Seconds {
     }
 }
 
-fn within(reader: &mut Reader, value: &TomlSpanned<DeValue<'_>>, least: i64, most: i64) -> Option<i64> {
+pub(super) fn within(
+    reader: &mut Reader,
+    value: &TomlSpanned<DeValue<'_>>,
+    least: i64,
+    most: i64,
+) -> Option<i64> {
     let Some(number) = value.get_ref().as_integer() else {
         reader.expected("an integer", value);
         return None;

@@ -1,6 +1,6 @@
 //! Layers and apps.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use engine_model::{App, Layer, LifecycleEvent, RecipeName};
 
@@ -12,6 +12,7 @@ use crate::{
 
 impl Validator<'_> {
     pub(super) fn layers(&mut self) -> Vec<Layer> {
+        self.layers_must_not_wait_for_each_other();
         entries(&self.file.layers).filter_map(|entry| self.layer(entry)).collect()
     }
 
@@ -37,6 +38,8 @@ impl Validator<'_> {
             }
             run_lists.insert(event, recipes);
         }
+        let after = self.after(entry);
+        let (rollout, rollout_of) = self.rollout(&table.rollout);
         let name = entry.name.clone()?;
         self.spans.layers.insert(name.clone(), entry.span.clone());
         Some(Layer {
@@ -44,6 +47,10 @@ impl Validator<'_> {
             description: text(&table.description),
             update_on_setup: table.update_on_setup.value().copied(),
             run_lists,
+            after,
+            shutdown_timeout: table.shutdown_timeout.value().map(|seconds| Duration::from_secs(seconds.0)),
+            rollout,
+            rollout_of,
             attributes: table.attributes.value().cloned().unwrap_or_default().0,
         })
     }

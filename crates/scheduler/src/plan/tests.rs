@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use engine_model::{App, Attributes, Connection, Layer, LifecycleEvent, SshSettings};
+use engine_model::{App, Connection, Layer, LifecycleEvent};
 
 use super::*;
 
@@ -11,15 +11,12 @@ fn name(text: &str) -> Name {
 fn layer(layer: &str, setup: &[&str]) -> Layer {
     let recipes = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
     Layer {
-        name: name(layer),
-        description: String::new(),
-        update_on_setup: None,
         run_lists: BTreeMap::from([
             (LifecycleEvent::Setup, recipes(setup)),
             (LifecycleEvent::Configure, recipes(&["base::hosts"])),
             (LifecycleEvent::Deploy, recipes(&[&format!("{layer}::deploy")])),
         ]),
-        attributes: Attributes::default(),
+        ..Layer::new(name(layer))
     }
 }
 
@@ -41,12 +38,6 @@ fn instance(text: &str, layers: &[&str]) -> Instance {
 
 fn stack() -> Stack {
     Stack {
-        name: name("demo"),
-        description: String::new(),
-        update_on_setup: true,
-        attributes: Attributes::default(),
-        ssh: SshSettings::default(),
-        cookbooks: Vec::new(),
         layers: vec![layer("lb", &["base", "haproxy"]), layer("app", &["base", "nginx"])],
         instances: vec![
             instance("lb-1", &["lb"]),
@@ -54,12 +45,8 @@ fn stack() -> Stack {
             instance("both", &["lb", "app"]),
             instance("spare", &[]),
         ],
-        apps: vec![App {
-            name: name("site"),
-            description: String::new(),
-            layers: vec![name("app")],
-            attributes: Attributes::default(),
-        }],
+        apps: vec![App::new(name("site"), vec![name("app")])],
+        ..Stack::new(name("demo"))
     }
 }
 
