@@ -51,6 +51,11 @@ impl Journal {
         self.file.is_some()
     }
 
+    /// What the run wrote here before this, if it did.
+    pub fn before(&self) -> Vec<u8> {
+        fs::read(&self.path).unwrap_or_default()
+    }
+
     /// Adds a line that is written with the next one that must be.
     pub fn hold(&mut self, fields: &[&str]) {
         for (index, field) in fields.iter().enumerate() {
@@ -69,7 +74,12 @@ impl Journal {
         if self.file.is_none() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory).map_err(failed)?;
             let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path);
-            self.file = Some(file.map_err(failed)?);
+            let mut file = file.map_err(failed)?;
+            // A line that was cut short by a crash must not swallow the next one.
+            if !self.before().ends_with(b"\n") && file.metadata().map_err(failed)?.len() > 0 {
+                file.write_all(b"\n").map_err(failed)?;
+            }
+            self.file = Some(file);
             prune(&self.directory);
         }
         if let Some(file) = &mut self.file {

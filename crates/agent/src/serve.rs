@@ -191,7 +191,7 @@ impl<W: Write> Session<W> {
             reason = "the method alone is not general enough"
         )]
         match message {
-            ToAgent::Begin { run, event, mode } => {
+            ToAgent::Begin { run, event, mode, place } => {
                 self.number += 1;
                 self.unlock();
                 self.node.forget();
@@ -199,7 +199,8 @@ impl<W: Write> Session<W> {
                     self.event.take().map_or_else(|| std::mem::take(&mut self.overlay), Event::into_overlay);
                 // What is predicted is no truth to apply by.
                 let overlay = if mode == Mode::Plan { before } else { Overlay::default() };
-                self.event = Some(Event::new(&self.node.settings.state_dir, &run, &event, mode, overlay));
+                let event = Event::new(&self.node.settings.state_dir, &run, &event, mode, overlay);
+                self.event = Some(event.at(place));
             }
             ToAgent::Apply(collection) => self.apply(collection)?,
             ToAgent::Finish => {
@@ -331,7 +332,8 @@ mod tests {
         let clock = Arc::clone(&now);
         let signals =
             Arc::new(Signals::new(Box::new(move || Duration::from_secs(clock.load(Ordering::SeqCst)))));
-        let begin = ToAgent::Begin { run: "run".into(), event: "setup".into(), mode: Mode::Apply };
+        let begin =
+            ToAgent::Begin { run: "run".into(), event: "setup".into(), mode: Mode::Apply, place: None };
         let bytes = frame::encode(&begin).unwrap();
         let ((silent, heard), (end, ended)) = (mpsc::channel(), mpsc::channel());
         let input = Slow {

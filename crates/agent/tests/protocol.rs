@@ -13,8 +13,8 @@ use std::{
 
 use common::*;
 use engine_protocol::{
-    Action, Collection, FromAgent, Mode, Spec, Status, ToAgent, frame,
-    message::End,
+    Action, Collection, Earlier, FromAgent, Mode, Outcome, Spec, Status, ToAgent, frame,
+    message::{End, Place},
     resource::{Content, FileSpec, Guard, RemoteDirectorySpec},
 };
 
@@ -46,7 +46,7 @@ impl Agent {
     }
 
     fn begin(&mut self, mode: Mode, collection: Collection) {
-        self.send(&ToAgent::Begin { run: "run".into(), event: "setup".into(), mode });
+        self.send(&ToAgent::Begin { run: "run".into(), event: "setup".into(), mode, place: None });
         self.send(&ToAgent::Apply(collection));
     }
 
@@ -127,6 +127,63 @@ fn a_second_agent_waits_and_then_names_the_first() {
     let mut planner = Agent::start(state.path());
     planner.begin(Mode::Plan, collection(resources, root.path()));
     assert_eq!(planner.applied(), (vec![Status::UpToDate], End::Complete));
+}
+
+/// Applies at a place of a run, up to the end.
+fn resumed(agent: &mut Agent, collection: Collection) -> Vec<Outcome> {
+    let place = Some(Place { key: [1; 32], step: "first.0".into() });
+    agent.send(&ToAgent::Begin { run: "run".into(), event: "setup".into(), mode: Mode::Apply, place });
+    agent.send(&ToAgent::Apply(collection));
+    let mut outcomes = Vec::new();
+    loop {
+        match agent.receive() {
+            Some(FromAgent::Outcome(outcome)) => outcomes.push(outcome),
+            Some(FromAgent::Applied { .. }) | None => return outcomes,
+            Some(FromAgent::Fatal { error }) => panic!("{error}"),
+            Some(_) => {}
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_is_killed_leaves_what_was_in_hand_to_be_done_again_and_nothing_else() {
+    let (root, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| root.path().join(name).display().to_string();
+    let log = path("log");
+    let waits = format!("echo b >> {log}; touch {}; while test -e {0}; do sleep 0.05; done", path("waits"));
+    let batch = || {
+        let says = |word: &str| execute(&["sh", "-c", &format!("echo {word} >> {log}")]);
+        collection(vec![says("a"), execute(&["sh", "-c", &waits]), says("c")], root.path())
+    };
+    let mut first = Agent::start(state.path());
+    let place = Some(Place { key: [1; 32], step: "first.0".into() });
+    first.send(&ToAgent::Begin { run: "run".into(), event: "setup".into(), mode: Mode::Apply, place });
+    first.send(&ToAgent::Apply(batch()));
+    wait_for(&root.path().join("waits"));
+    // With the command in hand.
+    let group = rustix::process::Pid::from_child(&first.child);
+    rustix::process::kill_process(group, rustix::process::Signal::KILL).unwrap();
+    first.child.wait().unwrap();
+    fs::remove_file(path("waits")).unwrap();
+    let again = std::thread::spawn({
+        let waits = root.path().join("waits");
+        move || {
+            wait_for(&waits);
+            fs::remove_file(waits).unwrap();
+        }
+    });
+    let outcomes = resumed(&mut Agent::start(state.path()), batch());
+    again.join().unwrap();
+    let told: Vec<_> = outcomes.into_iter().map(|outcome| (outcome.status, outcome.earlier)).collect();
+    assert_eq!(
+        told,
+        [
+            (Status::UpToDate, Earlier::Done),
+            (Status::Changed, Earlier::Begun),
+            (Status::Changed, Earlier::Nothing)
+        ]
+    );
+    assert_eq!(fs::read_to_string(log).unwrap(), "a\nb\nb\nc\n");
 }
 
 #[test]

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_message_comes_back_as_it_went() {
-        let message = ToAgent::Begin { run: "r1".into(), event: "setup".into(), mode: Mode::Plan };
+        let message =
+            ToAgent::Begin { run: "r1".into(), event: "setup".into(), mode: Mode::Plan, place: None };
         let frame = encode(&message).unwrap();
         let (header, body) = frame.split_at(HEADER_BYTES);
         assert_eq!(length(header.try_into().unwrap()).unwrap(), body.len());

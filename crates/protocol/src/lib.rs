@@ -15,5 +15,5 @@ pub mod resource;
 pub use facts::Facts;
 pub use grants::Grants;
 pub use message::{FromAgent, Mode, ToAgent};
-pub use outcome::{Change, Outcome, Status};
+pub use outcome::{Change, Earlier, Outcome, Status};
 pub use resource::{Action, Collection, Resource, ResourceId, Spec};

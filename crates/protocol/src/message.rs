@@ -29,6 +29,17 @@ pub const PING_SECONDS: u64 = 5;
 /// at the next resource. A broken network says nothing by itself for many minutes.
 pub const SILENCE_SECONDS: u64 = 20;
 
+/// Where in a run an event stands. An agent that begins at the same place of the same run again goes on where the one
+/// before it stopped, by the node's journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Random, and the run's alone. What is done is marked in the journal with it, so no mark of another run counts, and
+    /// who reads the journal learns nothing from a mark.
+    pub key: [u8; 32],
+    /// Which event of the run this is on this node: no other one of the run has the same.
+    pub step: String,
+}
+
 /// From the controller to the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
@@ -40,6 +51,8 @@ pub enum ToAgent {
         event: String,
         /// Whether the node may be changed.
         mode: Mode,
+        /// Where in the run it stands, if the run can be taken up again after an interruption.
+        place: Option<Place>,
     },
     /// Take the node's lock now, and keep it until [`ToAgent::Release`] or the end of the session: what a plan sees
     /// between the two stays so. Answered by [`FromAgent::Locked`].

@@ -19,6 +19,22 @@ pub struct Outcome {
     pub notified_by: Option<ResourceId>,
     /// Wall time in microseconds, guards and retries included.
     pub duration_us: u64,
+    /// What an earlier attempt of the same run came to with it.
+    #[serde(default)]
+    pub earlier: Earlier,
+}
+
+/// What an earlier attempt of the same run, which was interrupted, came to with an action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Earlier {
+    /// Nothing, or there was no earlier attempt.
+    #[default]
+    Nothing,
+    /// It was begun, and how it ended is not known: it was checked and, where it was not as it shall be, done again.
+    Begun,
+    /// It was done, so it was neither checked nor done again.
+    Done,
 }
 
 /// How an action ended.

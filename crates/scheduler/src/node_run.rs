@@ -169,7 +169,7 @@ impl NodeRun {
         self.declared = 0;
         self.failure = None;
         let (run, event) = (self.shared.run_label.clone(), event.name().to_owned());
-        self.send(ToAgent::Begin { run, event, mode }).await
+        self.send(ToAgent::Begin { run, event, mode, place: None }).await
     }
 
     async fn evaluated_step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {

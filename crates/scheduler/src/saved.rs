@@ -158,13 +158,21 @@ fn word(outcome: Option<&Outcome>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use engine_protocol::{Action, Change};
+    use engine_protocol::{Action, Change, Earlier};
 
     use super::*;
 
     fn outcome(id: u32, status: Status, changes: Vec<Change>) -> Outcome {
         let resource = ResourceId(id);
-        Outcome { resource, action: Action::Create, status, changes, notified_by: None, duration_us: 7 }
+        Outcome {
+            resource,
+            action: Action::Create,
+            status,
+            changes,
+            notified_by: None,
+            duration_us: 7,
+            earlier: Earlier::Nothing,
+        }
     }
 
     fn step(outcomes: Vec<Outcome>) -> SavedStep {

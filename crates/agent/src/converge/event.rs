@@ -7,9 +7,12 @@ use std::{
     time::Instant,
 };
 
-use engine_protocol::{Action, Grants, Mode, Resource, ResourceId};
+use engine_protocol::{Action, Grants, Mode, Resource, ResourceId, message::Place};
 
-use super::owed::{self, Owed};
+use super::{
+    attempts::Attempts,
+    owed::{self, Owed},
+};
 use crate::{journal::Journal, overlay::Overlay};
 
 /// A resource that was handed over.
@@ -37,6 +40,8 @@ pub struct Event {
     pub(super) delayed: Vec<Delayed>,
     pub(super) overlay: Overlay,
     pub(super) journal: Option<Journal>,
+    /// What earlier attempts of the run did here, if it can be taken up again.
+    pub(super) attempts: Option<Attempts>,
     /// Notifications that are owed, once they have been read.
     pub(super) owed: Option<Owed>,
     /// Resources that are as they shall be, or were left out by a guard.
@@ -65,12 +70,20 @@ impl Event {
             tried: HashSet::new(),
             overlay,
             journal: (mode == Mode::Apply).then(|| Journal::new(state_dir, run, event)),
+            attempts: None,
             failed: None,
             changed: false,
             begun: false,
             hidden: Vec::new(),
             deadline: Instant::now(),
         }
+    }
+
+    /// Makes it go on where an earlier attempt at the same place stopped. A plan begins anew.
+    #[must_use]
+    pub fn at(mut self, place: Option<Place>) -> Self {
+        self.attempts = place.filter(|_| self.mode == Mode::Apply).map(Attempts::new);
+        self
     }
 
     /// What this event and those before it predicted.
@@ -105,14 +118,18 @@ impl Event {
     }
 
     /// Delays what is owed since earlier runs to resources that are declared now. Who has not come to its own end,
-    /// for example because it failed again, may not have changed at all: what it owes stays owed.
+    /// for example because it failed again, may not have changed at all: what it owes stays owed. Who only acts when it
+    /// is told has come to its end if nobody has to tell it any more.
     pub(super) fn delay_owed(&mut self) {
         let names: HashMap<String, ResourceId> =
             self.entries.values().map(|entry| (owed::key(&entry.resource), entry.resource.id)).collect();
         let debts = self.owed.as_ref().map(Owed::inherited).unwrap_or_default();
-        for debt in debts {
+        for debt in &debts {
             let by = names.get(&debt.by).copied();
-            let held = by.is_some_and(|by| !self.settled.contains(&by));
+            let held = by.is_some_and(|by| {
+                let acts = self.entries[&by].resource.actions.iter().any(|action| *action != Action::Nothing);
+                !self.settled.contains(&by) && (acts || debts.iter().any(|other| other.target == debt.by))
+            });
             let target = names.get(&debt.target).filter(|_| !held);
             if let Some(target) = target.filter(|target| !self.tried.contains(&(**target, debt.action))) {
                 self.delay(Delayed { target: *target, action: debt.action, by, maybe: false });

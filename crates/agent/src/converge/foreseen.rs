@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use engine_protocol::{
-    Action, Change, FromAgent, Outcome, Resource, ResourceId, Spec, Status,
+    Action, Change, Earlier, FromAgent, Outcome, Resource, ResourceId, Spec, Status,
     resource::{Notification, Timing},
 };
 
@@ -36,6 +36,7 @@ impl Converge<'_> {
             changes: Vec::new(),
             notified_by: Some(by),
             duration_us: 0,
+            earlier: Earlier::Nothing,
         }));
         self.may_notify(&entry.resource, depth);
     }
@@ -53,6 +54,7 @@ impl Converge<'_> {
             changes: vec![Change::Done { what: format!("requested by an earlier run: {reason}") }],
             notified_by: None,
             duration_us: 0,
+            earlier: Earlier::Nothing,
         }));
     }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use engine_protocol::{
-    Action, Change, Collection, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
+    Action, Change, Collection, Earlier, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec,
+    Status,
     message::End,
     resource::{Guard, Notification, Timing},
 };
@@ -24,10 +25,12 @@ use crate::{
     reporter::Reporter,
 };
 
+mod attempts;
 mod event;
 mod foreseen;
 pub mod guards;
 pub mod owed;
+mod resume;
 
 pub use event::Event;
 use event::{Delayed, Entry};
@@ -68,6 +71,8 @@ pub struct Converge<'a> {
 struct Progress {
     /// The controller knows that it is being worked on.
     said: bool,
+    /// Whose notification it acts on, if it does.
+    by: Option<ResourceId>,
     /// Those were notified that act before it.
     told: bool,
     /// What a try has begun to change.
@@ -116,14 +121,16 @@ impl Converge<'_> {
             batch.push(entry);
         }
         self.read_owed();
+        self.event.recall();
         self.node.services.expect(batch.iter().map(|entry| &entry.resource));
         for (index, entry) in batch.iter().enumerate() {
             if (self.stopping)() {
                 return self.stopped(batch.len() - index);
             }
             self.event.begun = false;
-            for action in entry.resource.actions.iter().filter(|action| **action != Action::Nothing) {
-                match self.run(entry, *action, None, 0) {
+            let actions = entry.resource.actions.iter().enumerate();
+            for (index, action) in actions.filter(|(_, action)| **action != Action::Nothing) {
+                match self.declared(entry, index, *action) {
                     Ok(()) => {}
                     Err(Halt::Failed(resource)) => return End::Failed { resource },
                     Err(Halt::Stopped) => return self.stopped(batch.len() - index),
@@ -146,12 +153,11 @@ impl Converge<'_> {
         self.event.delay_owed();
         let mut next = 0;
         // A delayed notification can cause another, which then runs after all that are known.
-        while next < self.event.delayed.len() {
+        while let Some(Delayed { target, action, by, maybe }) = self.event.next_delayed(next) {
             if (self.stopping)() {
                 return self.stopped_finishing(next);
             }
             self.event.begun = false;
-            let Delayed { target, action, by, maybe } = self.event.delayed[next];
             next += 1;
             let Some(entry) = self.event.entries.get(&target).cloned() else { continue };
             match by {
@@ -204,7 +210,7 @@ impl Converge<'_> {
     ) -> Result<(), Halt> {
         let resource = &entry.resource;
         let begin = Instant::now();
-        let mut progress = Progress::default();
+        let mut progress = Progress { by, told: self.event.was_told(by), ..Progress::default() };
         if may_take_long(resource) {
             self.start(resource, &mut progress);
         }
@@ -233,7 +239,12 @@ impl Converge<'_> {
             immediate = self.delay_notifications(resource, false);
         }
         let unknown = matches!(status, Status::Unknown { .. });
-        if let Err(error) = self.record(resource, action, &status) {
+        let earlier = self.event.earlier(by);
+        if earlier == Earlier::Begun && matches!(status, Status::UpToDate | Status::Skipped { .. }) {
+            // The attempt that began it may have changed it and told nobody.
+            immediate = self.still_owed(resource);
+        }
+        if let Err(error) = self.record(entry, action, &status, by) {
             status = Status::Failed { error, ignored: resource.common.ignore_failure };
             changes.clear();
             immediate.clear();
@@ -254,6 +265,7 @@ impl Converge<'_> {
             changes,
             notified_by: by,
             duration_us: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
+            earlier,
         }));
         if broken {
             self.event.failed.get_or_insert(resource.id);
@@ -331,21 +343,6 @@ impl Converge<'_> {
                 let paid = owed.pay(&owed::key(resource), action);
                 paid.map_err(|error| format!("it was done, but {error}"))
             }
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes changes and failures to the journal.
-    fn record(&mut self, resource: &Resource, action: Action, status: &Status) -> Result<(), String> {
-        let word = match status {
-            Status::Changed => "changed",
-            Status::Failed { .. } => "failed",
-            _ => return Ok(()),
-        };
-        let Some(journal) = &mut self.event.journal else { return Ok(()) };
-        journal.hold(&["outcome", &resource.id.0.to_string(), action.name(), &resource.to_string(), word]);
-        match journal.write(true) {
-            Err(error) if word == "changed" => Err(format!("it was changed, but {error}")),
             _ => Ok(()),
         }
     }
@@ -457,6 +454,7 @@ impl Converge<'_> {
                         }
                     }
                 }
+                self.record_told(resource, action, progress.by);
                 // What was notified may have changed what was checked.
                 continue;
             }
@@ -466,14 +464,8 @@ impl Converge<'_> {
                 self.event.overlay.record(&resource.to_string(), difference.predictions);
                 return Ok((Status::Changed, changes));
             }
-            if let Some(journal) = &mut self.event.journal {
-                journal.hold(&["started", &resource.id.0.to_string(), action.name(), &resource.to_string()]);
-                if let Err(error) = journal.write(false) {
-                    let ignored = resource.common.ignore_failure;
-                    return Ok((Status::Failed { error: error.to_string(), ignored }, Vec::new()));
-                }
-            }
-            if let Err(error) = self.owe(resource) {
+            let written = self.record_begin(resource, action, progress.by);
+            if let Err(error) = written.and_then(|()| self.owe(resource)) {
                 let ignored = resource.common.ignore_failure;
                 return Ok((Status::Failed { error, ignored }, Vec::new()));
             }

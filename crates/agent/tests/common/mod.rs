@@ -19,7 +19,7 @@ use engine_agent::{
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Grants, Mode, Outcome, Resource, ResourceId, Spec, Status,
-    message::End,
+    message::{End, Place},
     resource::{
         Common, Content, CookbookGrants, DirectorySpec, ExecuteSpec, FileSpec, LinkSpec, Notification,
         Origin, Timing,
@@ -137,10 +137,22 @@ pub fn converge_until(
     state_dir: &Path,
     stops: impl Fn(&FromAgent) -> bool,
 ) -> Ran {
+    converge_at(None, mode, collection, state_dir, stops)
+}
+
+/// The same at a place of a run, which may have been there before.
+pub fn converge_at(
+    place: Option<Place>,
+    mode: Mode,
+    collection: Collection,
+    state_dir: &Path,
+    stops: impl Fn(&FromAgent) -> bool,
+) -> Ran {
     let settings = Settings { state_dir: state_dir.into(), lock_wait: Duration::from_secs(1) };
     let facts = Facts { package_manager: "apt".into(), ..facts::collect() };
     let mut node = Node::new(settings, facts);
-    let mut event = Event::new(state_dir, "run", "setup", mode, engine_agent::overlay::Overlay::default());
+    let overlay = engine_agent::overlay::Overlay::default();
+    let mut event = Event::new(state_dir, "run", "setup", mode, overlay).at(place);
     let stopped = Cell::new(false);
     let mut reporter = Stopper { messages: Vec::new(), stopped: &stopped, stops };
     let mut converge =
