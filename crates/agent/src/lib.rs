@@ -11,6 +11,7 @@ pub mod downloads;
 pub mod execute;
 pub mod facts;
 pub mod files;
+pub mod generations;
 pub mod journal;
 pub mod lock;
 pub mod network;

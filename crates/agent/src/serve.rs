@@ -20,6 +20,7 @@ use crate::overlay::Overlay;
 use crate::{
     converge::{Converge, Event},
     facts::Sources,
+    generations,
     lock::{Lock, LockError, try_lock},
     node::{Node, Settings},
     reporter::{Frames, Reporter},
@@ -201,6 +202,10 @@ impl<W: Write> Session<W> {
                 let overlay = if mode == Mode::Plan { before } else { Overlay::default() };
                 let event = Event::new(&self.node.settings.state_dir, &run, &event, mode, overlay);
                 self.event = Some(event.at(place));
+            }
+            ToAgent::Configure { stack, generation } => {
+                generations::advance(&self.node.settings.state_dir, &stack, generation)
+                    .map_err(|error| error.to_string())?;
             }
             ToAgent::Apply(collection) => self.apply(collection)?,
             ToAgent::Finish => {

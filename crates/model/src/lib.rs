@@ -4,6 +4,7 @@
 
 pub mod attributes;
 pub mod command;
+pub mod configure;
 pub mod instance;
 pub mod lifecycle;
 pub mod lock;
@@ -15,6 +16,7 @@ pub mod stack;
 
 pub use attributes::Attributes;
 pub use command::{Command, CommandError};
+pub use configure::{ConfigureState, PendingConfigure};
 pub use instance::{Connection, Instance, InstanceStatus};
 pub use lifecycle::LifecycleEvent;
 pub use lock::StackLock;

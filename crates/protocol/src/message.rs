@@ -59,6 +59,14 @@ pub enum ToAgent {
     Lock,
     /// Let others change the node.
     Release,
+    /// What follows in this event is configure of this generation. The agent ends the session if it has seen a later
+    /// one of that stack: a controller that was away for long must not take a node back to an old view.
+    Configure {
+        /// The stack.
+        stack: String,
+        /// The generation.
+        generation: u64,
+    },
     /// Check and apply a batch, in order. Ids go on where the batch before it ended.
     Apply(Collection),
     /// No more batches in this event: run the delayed notifications.

@@ -1,6 +1,6 @@
 //! Everything that happens in a run, as values: a run can be shown, recorded and replayed.
 
-use engine_model::{Command, InstanceStatus, Name, RunId, StackLock};
+use engine_model::{Command, InstanceStatus, Name, PendingConfigure, RunId, StackLock};
 use engine_protocol::{Mode, Outcome, Resource, Status};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,20 @@ pub enum RunEvent {
         reason: String,
         /// The instances that are left as they were.
         instances: Vec<Name>,
+    },
+    /// An earlier change of who is online has not been reacted to; this run makes up for it.
+    ConfigurePending {
+        /// Since when, and why.
+        pending: PendingConfigure,
+    },
+    /// The online instances react to who is online.
+    ConfigureStarted {
+        /// Which configure of the stack this is; later ones have greater numbers. None in a plan.
+        generation: Option<u64>,
+        /// The instances that all of them see.
+        online: Vec<Name>,
+        /// The configure that this one supersedes: who is online has changed while it ran.
+        supersedes: Option<u64>,
     },
     /// An instance is being reached.
     Connecting {
@@ -376,6 +390,9 @@ pub struct RunSummary {
     pub duration_ms: u64,
     /// Whether the operator stopped it.
     pub stopped: bool,
+    /// Whether configure was part of it.
+    #[serde(default)]
+    pub reacted: bool,
 }
 
 /// What became of a node's part of a run.
@@ -392,6 +409,27 @@ pub struct NodeSummary {
 }
 
 impl RunSummary {
+    /// This run and one that followed from it, as one.
+    #[must_use]
+    pub fn and(mut self, then: RunSummary) -> RunSummary {
+        for node in then.nodes {
+            match self.nodes.iter_mut().find(|earlier| earlier.instance == node.instance) {
+                Some(earlier) => {
+                    earlier.counts += node.counts;
+                    earlier.duration_ms += node.duration_ms;
+                    if earlier.result.is_success() {
+                        earlier.result = node.result;
+                    }
+                }
+                None => self.nodes.push(node),
+            }
+        }
+        self.duration_ms += then.duration_ms;
+        self.stopped |= then.stopped;
+        self.reacted |= then.reacted;
+        self
+    }
+
     /// Whether every node did its part, and there was one at least that was not left out.
     pub fn is_success(&self) -> bool {
         !self.stopped

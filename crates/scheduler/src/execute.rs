@@ -92,9 +92,30 @@ impl Executor {
         self.holding(request.command, settings, async {
             let statuses = self.store.statuses(&self.stack.name).await?;
             let work = Work::of(&self.stack, &plan(&self.stack, &statuses, request)?);
-            Ok(self.carry_out(work, statuses, &request.instances, settings, None).await?.0)
+            let summary = self.carry_out(work, statuses, &request.instances, settings, None).await?.0;
+            self.catch_up(summary, settings).await
         })
         .await
+    }
+
+    /// Lets the stack react to what it has not reacted to yet: a configure of its own behind a run that had none, if
+    /// instances entered or left the online ones in it or before it.
+    async fn catch_up(&self, summary: RunSummary, settings: &Settings) -> Result<RunSummary, ExecuteError> {
+        if settings.mode == Mode::Plan || self.stop.is_set() || summary.reacted {
+            return Ok(summary);
+        }
+        let Some(pending) = self.store.configure_state(&self.stack.name).await?.pending else {
+            return Ok(summary);
+        };
+        let statuses = self.store.statuses(&self.stack.name).await?;
+        let request = Request::new(Command::Configure);
+        // Nobody is online any more: whoever comes next reacts.
+        let Ok(configure) = plan(&self.stack, &statuses, &request) else { return Ok(summary) };
+        let settings = Settings { comment: pending.why.clone(), ..settings.clone() };
+        (self.sink)(RunEvent::ConfigurePending { pending });
+        let work = Work::of(&self.stack, &configure);
+        let reaction = self.carry_out(work, statuses, &[], &settings, None).await?.0;
+        Ok(summary.and(reaction))
     }
 
     /// Does something while nobody else changes the stack. A plan changes nothing, so it waits for nobody.
@@ -212,9 +233,14 @@ impl Executor {
             mode: settings.mode,
             instances: work.nodes.iter().map(|node| node.instance.name.clone()).collect(),
         });
+        let reacted = work.nodes.iter().any(|node| node.reaction.is_some());
         let (nodes, planned) = carry_out(&shared, work).await;
-        let summary =
-            RunSummary { nodes, duration_ms: milliseconds(began.elapsed()), stopped: shared.stop.is_set() };
+        let summary = RunSummary {
+            nodes,
+            duration_ms: milliseconds(began.elapsed()),
+            stopped: shared.stop.is_set(),
+            reacted,
+        };
         // Whatever the store says, the operator wants to know where each host stands.
         shared.emit(RunEvent::RunFinished { summary: summary.clone() });
         let written = match (&shared.history, writer) {

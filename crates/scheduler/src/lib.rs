@@ -4,6 +4,7 @@
 //! out through the [`ports`] that this crate owns and others implement. Everything that happens is
 //! told as a [`RunEvent`], the only way from here to a screen.
 
+mod configure;
 pub mod event;
 pub mod execute;
 pub mod facts;

@@ -39,6 +39,8 @@ pub(crate) struct NodeRun {
     failure: Option<String>,
     /// Why the node is to be rebooted at the end of the run, if a resource asked for it.
     pub(crate) reboot: Option<String>,
+    /// The configure that it takes part in.
+    pub(crate) generation: Option<u64>,
     /// How long the event in hand may take.
     pub(crate) limit: Option<TimeLimit>,
     /// Whether it was given anything to apply.
@@ -121,6 +123,7 @@ impl NodeRun {
             declared: 0,
             failure: None,
             reboot: None,
+            generation: None,
             limit: None,
             touched: false,
             counts: Counts::default(),
@@ -169,7 +172,14 @@ impl NodeRun {
         self.declared = 0;
         self.failure = None;
         let (run, event) = (self.shared.run_label.clone(), event.name().to_owned());
-        self.send(ToAgent::Begin { run, event, mode, place: None }).await
+        self.send(ToAgent::Begin { run, event, mode, place: None }).await?;
+        match self.generation.filter(|_| mode == Mode::Apply) {
+            Some(generation) => {
+                let stack = self.shared.stack.name.to_string();
+                self.send(ToAgent::Configure { stack, generation }).await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn evaluated_step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use engine_contract::Node;
 use engine_model::{
-    Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord, RunState, StackLock,
+    ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord, RunState, StackLock,
 };
 use engine_protocol::{Collection, Facts, FromAgent, ToAgent};
 
@@ -171,12 +171,24 @@ pub trait Store: Send + Sync {
         &'a self,
         stack: &'a Name,
     ) -> PortFuture<'a, Result<BTreeMap<Name, InstanceStatus>, StoreFailure>>;
-    /// Remembers an instance's status.
+    /// Remembers an instance's status; and, if instances have to react to that, why.
     fn set_status<'a>(
         &'a self,
         stack: &'a Name,
         instance: &'a Name,
         status: InstanceStatus,
+        owes_configure: Option<&'a str>,
+    ) -> PortFuture<'a, Result<(), StoreFailure>>;
+    /// Which configure was the last one of a stack, and whether another is owed.
+    fn configure_state<'a>(&'a self, stack: &'a Name)
+    -> PortFuture<'a, Result<ConfigureState, StoreFailure>>;
+    /// Begins a configure of a stack; gives its generation, which is higher than any before.
+    fn begin_configure<'a>(&'a self, stack: &'a Name) -> PortFuture<'a, Result<u64, StoreFailure>>;
+    /// Ends a configure that all online instances did: what was owed when it began is not owed any more.
+    fn end_configure<'a>(
+        &'a self,
+        stack: &'a Name,
+        generation: u64,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Begins a run.
     fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>>;

@@ -71,11 +71,20 @@ impl Shared {
             return;
         }
         if self.mode == Mode::Apply {
-            if let Err(failure) = self.store.set_status(&self.stack.name, instance, to).await {
-                *self.store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-            }
+            let moved = (from == InstanceStatus::Online) != (to == InstanceStatus::Online);
+            let why = moved.then(|| format!("{instance} is {to}"));
+            self.keep(self.store.set_status(&self.stack.name, instance, to, why.as_deref()).await);
             self.emit(RunEvent::StatusChanged { instance: instance.clone(), from, to });
         }
+    }
+
+    /// What the store gave; that it failed is told at the end of the run.
+    pub(crate) fn keep<T>(&self, stored: Result<T, StoreFailure>) -> Option<T> {
+        stored
+            .map_err(|failure| {
+                *self.store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+            })
+            .ok()
     }
 
     /// What was planned for a node, if a plan is kept and this is a whole one.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    configure,
     event::{NodeResult, NodeSummary, RunEvent},
     node_run::{NodeRun, TimeLimit},
     plan::{NodePlan, RunPlan, Step},
@@ -31,6 +32,7 @@ pub(crate) struct NodeWork {
 }
 
 /// One part of a node's work, before or after all nodes have done the first one.
+#[derive(Clone)]
 pub(crate) enum Part {
     Evaluate(Vec<Step>),
     Saved(Vec<SavedStep>),
@@ -122,25 +124,7 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
     });
     let nodes = roll_out(shared, groups, jobs.collect()).await;
 
-    let online = shared.online_without(&[]);
-    let jobs = nodes.into_iter().map(|mut node| {
-        let part =
-            node.reaction.take().filter(|_| node.result.is_none() && online.contains(&node.instance.name));
-        let (shared, online) = (Arc::clone(shared), online.clone());
-        let name = node.instance.name.clone();
-        let job: Job = Box::new(move |left| {
-            Box::pin(async move {
-                match (part, left) {
-                    (Some(part), None) => reaction(&shared, &mut node, &part, &online).await,
-                    (Some(_), Some(left)) => node.result = Some(left),
-                    (None, _) => {}
-                }
-                node
-            })
-        });
-        (name, job)
-    });
-    let ended = roll_out(shared, react_groups, jobs.collect()).await;
+    let ended = configure::react(shared, nodes, &react_groups).await;
     let mut planned = Vec::new();
     let summaries = ended.into_iter().map(|node| {
         planned.extend(shared.planned(&node));
@@ -201,10 +185,18 @@ async fn primary(
     node
 }
 
-async fn reaction(shared: &Arc<Shared>, node: &mut Progress, part: &Part, online: &[Name]) {
+/// Runs the second part.
+pub(crate) async fn reaction(
+    shared: &Arc<Shared>,
+    node: &mut Progress,
+    part: &Part,
+    online: &[Name],
+    generation: Option<u64>,
+) {
     let _permit = shared.permits.acquire().await;
     if let Some(connected) = &mut node.connected {
         connected.record.reaction = true;
+        connected.generation = generation;
     }
     let result = match (node.saved.take(), &mut node.connected) {
         (Some(saved), Some(connected)) => match replay::verify(connected, &saved, online).await {

@@ -2,6 +2,7 @@
 //!
 //! One file next to the stacks. Several processes may use it; SQLite's own locking orders them.
 
+mod configures;
 mod locks;
 mod migrations;
 
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use engine_model::{InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock};
+use engine_model::{ConfigureState, InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock};
 use engine_scheduler::ports::{LockRequest, PortFuture, Store, StoreFailure, TimedEvent};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -168,16 +169,44 @@ impl Store for SqliteStore {
         stack: &'a Name,
         instance: &'a Name,
         status: InstanceStatus,
+        owes_configure: Option<&'a str>,
     ) -> PortFuture<'a, Result<(), StoreFailure>> {
         let (stack, instance) = (stack.to_string(), instance.to_string());
+        let owes_configure = owes_configure.map(str::to_owned);
         self.with(move |connection| {
-            connection.execute(
+            let transaction = connection.transaction()?;
+            transaction.execute(
                 "INSERT INTO instance (stack, name, status, changed_ms) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (stack, name) DO UPDATE SET status = ?3, changed_ms = ?4",
                 params![stack, instance, status.name(), now_ms()],
             )?;
-            Ok(())
+            if let Some(why) = owes_configure {
+                configures::owe(&transaction, &stack, &why, now_ms())?;
+            }
+            transaction.commit()
         })
+    }
+
+    fn configure_state<'a>(
+        &'a self,
+        stack: &'a Name,
+    ) -> PortFuture<'a, Result<ConfigureState, StoreFailure>> {
+        let stack = stack.to_string();
+        self.with(move |connection| configures::state(connection, &stack))
+    }
+
+    fn begin_configure<'a>(&'a self, stack: &'a Name) -> PortFuture<'a, Result<u64, StoreFailure>> {
+        let stack = stack.to_string();
+        self.with(move |connection| configures::begin(connection, &stack))
+    }
+
+    fn end_configure<'a>(
+        &'a self,
+        stack: &'a Name,
+        generation: u64,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
+        let stack = stack.to_string();
+        self.with(move |connection| configures::end(connection, &stack, generation))
     }
 
     fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>> {
@@ -310,9 +339,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deep/state.db");
         let store = SqliteStore::open(&path).unwrap();
-        store.set_status(&name("a"), &name("web-1"), InstanceStatus::RunningSetup).await.unwrap();
-        store.set_status(&name("a"), &name("web-1"), InstanceStatus::Online).await.unwrap();
-        store.set_status(&name("b"), &name("web-1"), InstanceStatus::Stopped).await.unwrap();
+        store.set_status(&name("a"), &name("web-1"), InstanceStatus::RunningSetup, None).await.unwrap();
+        store.set_status(&name("a"), &name("web-1"), InstanceStatus::Online, None).await.unwrap();
+        store.set_status(&name("b"), &name("web-1"), InstanceStatus::Stopped, None).await.unwrap();
         drop(store);
         let store = SqliteStore::open(&path).unwrap();
         assert_eq!(
@@ -340,6 +369,27 @@ mod tests {
         assert_eq!(store.runs(&name("a"), 1).await.unwrap().len(), 1);
         assert_eq!(store.run(first).await.unwrap().as_ref(), Some(&runs[1]));
         assert_eq!(store.run(RunId(99)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_configure_is_owed_until_one_that_began_later_has_ended() {
+        let store = SqliteStore::in_memory().unwrap();
+        let (a, web) = (name("a"), name("web-1"));
+        assert_eq!(store.configure_state(&a).await.unwrap(), ConfigureState::default());
+        let set = async |status, why| store.set_status(&a, &web, status, why).await.unwrap();
+        set(InstanceStatus::Online, Some("web-1 is online")).await;
+        let first = store.begin_configure(&a).await.unwrap();
+        // It leaves while the others react.
+        set(InstanceStatus::ConnectionLost, Some("web-1 is connection_lost")).await;
+        store.end_configure(&a, first).await.unwrap();
+        let state = store.configure_state(&a).await.unwrap();
+        assert_eq!((state.generation, state.pending.unwrap().why.as_str()), (1, "web-1 is connection_lost"));
+        let second = store.begin_configure(&a).await.unwrap();
+        assert_eq!((first, second), (1, 2));
+        store.end_configure(&a, second).await.unwrap();
+        set(InstanceStatus::Stopped, None).await;
+        assert_eq!(store.configure_state(&a).await.unwrap(), ConfigureState { generation: 2, pending: None });
+        assert_eq!(store.begin_configure(&name("b")).await.unwrap(), 1);
     }
 
     fn new_run(command: Command) -> NewRun {

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE instance (
     stack      TEXT NOT NULL,
@@ -40,6 +40,15 @@ CREATE TABLE stack_lock (
     since_ms  INTEGER NOT NULL,
     until_ms  INTEGER NOT NULL,
     token     INTEGER NOT NULL
+) STRICT;
+",
+    "
+CREATE TABLE configure (
+    stack            TEXT NOT NULL PRIMARY KEY,
+    generation       INTEGER NOT NULL,
+    pending_since_ms INTEGER,
+    pending_why      TEXT,
+    pending_after    INTEGER
 ) STRICT;
 ",
 ];

@@ -62,6 +62,14 @@ impl Plain {
                 let batches: Vec<String> = batches.iter().map(|batch| names(batch)).collect();
                 out.push(format_args!("layer {layer}{after}: {}", batches.join(" | ")));
             }
+            RunEvent::ConfigurePending { pending } => {
+                out.push(format_args!("instances have not reacted yet: {}", pending.why));
+            }
+            RunEvent::ConfigureStarted { generation: Some(generation), online, supersedes: Some(old) } => {
+                let names: Vec<&str> = online.iter().map(AsRef::as_ref).collect();
+                let text = format!("configure {generation} supersedes {old}: who is online has changed");
+                out.push(format_args!("{text}; now {}", names.join(", ")));
+            }
             RunEvent::BatchStarted { layer, batch, of, instances } => {
                 let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
                 out.push(format_args!("layer {layer}, batch {batch} of {of}: {}", names.join(", ")));

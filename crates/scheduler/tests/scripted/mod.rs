@@ -8,8 +8,8 @@ use std::{
 };
 
 use engine_model::{
-    Attributes, Command, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name, NewRun, Rollout,
-    RunId, RunRecord, RunState, Stack, StackLock,
+    Attributes, Command, ConfigureState, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name,
+    NewRun, PendingConfigure, Rollout, RunId, RunRecord, RunState, Stack, StackLock,
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Mode, Resource, ResourceId, Spec, ToAgent,
@@ -67,6 +67,8 @@ pub struct World {
     pub stack_is_lost: Mutex<bool>,
     /// How often the stack was given back.
     pub given_back: Mutex<u32>,
+    /// How far the stack has reacted.
+    pub configure: Mutex<ConfigureState>,
     /// Layers and instances, if not one layer `app` with all that have a status.
     pub stack: Mutex<Option<Stack>>,
     /// How often a host has booted since it was switched on.
@@ -264,8 +266,29 @@ impl Store for Port {
         _: &'a Name,
         instance: &'a Name,
         status: InstanceStatus,
+        owes_configure: Option<&'a str>,
     ) -> PortFuture<'a, Result<(), StoreFailure>> {
+        if let Some(why) = owes_configure {
+            let pending = PendingConfigure { since_ms: 0, why: why.to_owned() };
+            self.0.configure.lock().unwrap().pending = Some(pending);
+        }
         self.0.statuses.lock().unwrap().insert(instance.clone(), status);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn configure_state<'a>(&'a self, _: &'a Name) -> PortFuture<'a, Result<ConfigureState, StoreFailure>> {
+        Box::pin(async { Ok(self.0.configure.lock().unwrap().clone()) })
+    }
+
+    fn begin_configure<'a>(&'a self, _: &'a Name) -> PortFuture<'a, Result<u64, StoreFailure>> {
+        let mut configure = self.0.configure.lock().unwrap();
+        configure.generation += 1;
+        let generation = configure.generation;
+        Box::pin(async move { Ok(generation) })
+    }
+
+    fn end_configure<'a>(&'a self, _: &'a Name, _: u64) -> PortFuture<'a, Result<(), StoreFailure>> {
+        self.0.configure.lock().unwrap().pending = None;
         Box::pin(async { Ok(()) })
     }
 
@@ -352,6 +375,9 @@ impl World {
         };
         let request =
             Request { instances: instances.iter().map(|text| name(text)).collect(), ..Request::new(command) };
+        let executes = command == Command::ExecuteRecipes;
+        let recipes = executes.then(|| "base::all".parse().unwrap()).into_iter().collect();
+        let request = Request { recipes, ..request };
         let settings = Settings {
             mode: Mode::Apply,
             parallel: 4,

@@ -1,0 +1,74 @@
+//! The reaction: online instances configure, all with one view of who is online.
+//!
+//! Whoever enters or leaves the online instances meanwhile makes that view old, so all react once more; the configure
+//! before is superseded. As in OpsWorks a burst is one configure: all that happened before it began is in its view.
+
+use std::sync::Arc;
+
+use engine_protocol::Mode;
+
+use crate::{
+    event::RunEvent,
+    rolling::{Job, roll_out},
+    rollout::Group,
+    shared::Shared,
+    work::{Part, Progress, reaction},
+};
+
+/// How often a view may become old before the rest is left to the next run.
+const ROUNDS: usize = 3;
+
+/// Lets nodes react until their view is true, or for so long as makes sense. `groups` is how they go.
+pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups: &[Group]) -> Vec<Progress> {
+    let mut supersedes = None;
+    for _ in 0..ROUNDS {
+        let online = shared.online_without(&[]);
+        let parts: Vec<Option<Part>> = nodes
+            .iter()
+            .map(|node| {
+                let reacts = node.result.is_none() && online.contains(&node.instance.name);
+                node.reaction.clone().filter(|_| reacts)
+            })
+            .collect();
+        if parts.iter().all(Option::is_none) {
+            break;
+        }
+        let generation = match shared.mode {
+            Mode::Apply => shared.keep(shared.store.begin_configure(&shared.stack.name).await),
+            Mode::Plan => None,
+        };
+        shared.emit(RunEvent::ConfigureStarted { generation, online: online.clone(), supersedes });
+        let once = parts.iter().flatten().any(|part| matches!(part, Part::Saved(_)));
+        let jobs = nodes.into_iter().zip(parts).map(|(mut node, part)| {
+            let (shared, online) = (Arc::clone(shared), online.clone());
+            let name = node.instance.name.clone();
+            let job: Job = Box::new(move |left| {
+                Box::pin(async move {
+                    match (part, left) {
+                        (Some(part), None) => reaction(&shared, &mut node, &part, &online, generation).await,
+                        (Some(_), Some(left)) => node.result = Some(left),
+                        (None, _) => {}
+                    }
+                    node
+                })
+            });
+            (name, job)
+        });
+        nodes = roll_out(shared, groups.to_vec(), jobs.collect()).await;
+        if shared.mode == Mode::Plan || shared.stop.is_set() || once {
+            break;
+        }
+        let now = shared.online_without(&[]);
+        if now == online {
+            let did = |node: &&Progress| node.reaction.is_some() && node.result.is_none();
+            let all =
+                now.iter().all(|name| nodes.iter().any(|node| did(&node) && node.instance.name == *name));
+            if let (true, Some(generation)) = (all, generation) {
+                shared.keep(shared.store.end_configure(&shared.stack.name, generation).await);
+            }
+            break;
+        }
+        supersedes = generation;
+    }
+    nodes
+}

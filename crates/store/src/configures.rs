@@ -1,0 +1,56 @@
+//! Generations of configure, and what is owed.
+
+use engine_model::{ConfigureState, PendingConfigure};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::unsigned;
+
+/// How far a stack is.
+pub(crate) fn state(connection: &Connection, stack: &str) -> rusqlite::Result<ConfigureState> {
+    let read = connection.query_row(
+        "SELECT generation, pending_since_ms, pending_why FROM configure WHERE stack = ?1",
+        [stack],
+        |row| {
+            let pending = match (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<String>>(2)?) {
+                (Some(since), Some(why)) => Some(PendingConfigure { since_ms: unsigned(since), why }),
+                _ => None,
+            };
+            Ok(ConfigureState { generation: unsigned(row.get(0)?), pending })
+        },
+    );
+    Ok(read.optional()?.unwrap_or_default())
+}
+
+/// Remembers that a configure is owed. What was owed before is contained in it.
+pub(crate) fn owe(connection: &Connection, stack: &str, why: &str, now_ms: i64) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO configure (stack, generation, pending_since_ms, pending_why, pending_after)
+         VALUES (?1, 0, ?2, ?3, 0)
+         ON CONFLICT (stack) DO UPDATE SET pending_since_ms = coalesce(pending_since_ms, ?2), pending_why = ?3,
+         pending_after = generation",
+        params![stack, now_ms, why],
+    )?;
+    Ok(())
+}
+
+/// Begins the next one.
+pub(crate) fn begin(connection: &Connection, stack: &str) -> rusqlite::Result<u64> {
+    let generation: i64 = connection.query_row(
+        "INSERT INTO configure (stack, generation) VALUES (?1, 1)
+         ON CONFLICT (stack) DO UPDATE SET generation = generation + 1
+         RETURNING generation",
+        [stack],
+        |row| row.get(0),
+    )?;
+    Ok(unsigned(generation))
+}
+
+/// Ends one that reached all: what was owed when it began is not owed any more.
+pub(crate) fn end(connection: &Connection, stack: &str, generation: u64) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE configure SET pending_since_ms = NULL, pending_why = NULL, pending_after = NULL
+         WHERE stack = ?1 AND pending_after < ?2",
+        params![stack, i64::try_from(generation).unwrap_or(i64::MAX)],
+    )?;
+    Ok(())
+}
