@@ -8,24 +8,20 @@ use std::{
     time::Instant,
 };
 
-use engine_contract::{
-    Bundles, Collector, ContractError, Node, TypeDefinition, error::Code, metadata::BUILT_IN,
-};
+use engine_contract::{Bundles, Collector, ContractError, Node, error::Code, metadata::BUILT_IN};
 use engine_model::{CookbookReference, RecipeName};
 use engine_protocol::{
     Collection, Facts, Grants,
     resource::{Guard, Origin},
 };
-use engine_scheduler::{
-    BuiltIn,
-    ports::{
-        Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, LogLevel, PortFuture,
-    },
+use engine_scheduler::ports::{
+    Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, LogLevel, PortFuture,
 };
 use serde_json::Value;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline, component::TypedFunc};
 
 use crate::{
+    built_in,
     cache::Cache,
     compile::{self, Ticker},
     host::{State, WitError},
@@ -103,7 +99,8 @@ impl Runtime {
             observer,
         )));
         let lock = || evaluation.lock().unwrap_or_else(PoisonError::into_inner);
-        lock().declare_built_in(&request.built_in).map_err(|error| failure(None, &error))?;
+        built_in::declare(&mut lock().collector, &request.built_in)
+            .map_err(|(recipe, error)| failure(Some(recipe), &error))?;
         for recipe in &request.run_list {
             match run(&evaluation, recipe) {
                 Ok(()) => {}
@@ -208,17 +205,6 @@ impl Evaluation {
         }
     }
 
-    fn declare_built_in(&mut self, built_in: &[BuiltIn]) -> Result<(), ContractError> {
-        for item in built_in {
-            let BuiltIn::PackageUpdate = item;
-            let origin = Origin { cookbook: BUILT_IN.to_owned(), recipe: "updates".to_owned() };
-            if let Some(definition) = TypeDefinition::find("package_update") {
-                self.collector.declare(&origin, definition, None)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The attributes as a cookbook sees them: its defaults below everything else.
     pub(crate) fn attributes(&mut self, cookbook: &str) -> Result<&Value, ContractError> {
         if !self.attributes.contains_key(cookbook) {
@@ -294,10 +280,7 @@ impl Evaluation {
             self.attributes(name).map_err(|error| vec![error])?;
         }
         let mut bundles = Bundles::new(&self.node.facts);
-        let mut grants = BTreeMap::from([(
-            BUILT_IN.to_owned(),
-            Grants { packages: vec!["**".to_owned()], ..Grants::default() },
-        )]);
+        let mut grants = BTreeMap::from([(BUILT_IN.to_owned(), Grants::everything())]);
         for (name, cookbook) in cookbooks.iter().filter(|(name, _)| used.contains(*name)) {
             bundles.insert(name, &cookbook.package.bundle, &self.attributes[name]);
             grants.insert(name.clone(), cookbook.grants.clone());

@@ -4,6 +4,7 @@
 //! that its cookbook was granted. What it declares goes into the contract's collector; nothing it
 //! does reaches a node before the whole collection has been validated.
 
+mod built_in;
 pub mod cache;
 mod compile;
 mod evaluate;

@@ -4,6 +4,7 @@
 //! out through the [`ports`] that this crate owns and others implement. Everything that happens is
 //! told as a [`RunEvent`], the only way from here to a screen.
 
+pub mod built_in;
 mod configure;
 pub mod event;
 pub mod execute;
@@ -24,9 +25,10 @@ mod stop;
 pub mod view;
 mod work;
 
+pub use built_in::{BuiltInNotification, BuiltInResource};
 pub use event::{Counts, NodeResult, RunEvent, RunSummary};
 pub use execute::{ExecuteError, Executor, Settings};
 pub use facts::{FactsRequest, Found, NotFound};
-pub use plan::{BuiltIn, NodePlan, PlanError, Request, RunPlan, Step, plan};
+pub use plan::{NodePlan, PlanError, Request, RunPlan, Step, plan};
 pub use saved::SavedPlan;
 pub use stop::StopSignal;

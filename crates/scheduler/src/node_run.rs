@@ -14,6 +14,7 @@ use engine_protocol::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    built_in::{self, BuiltInResource, Situation},
     event::{Counts, NodeResult, ResourceLabel, RunEvent},
     plan::Step,
     ports::{
@@ -139,7 +140,8 @@ impl NodeRun {
 
     /// Runs one event with the given instances online.
     pub(crate) async fn step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {
-        if step.run_list.is_empty() && step.built_in.is_empty() {
+        let built_in = self.built_in(step, online);
+        if step.run_list.is_empty() && built_in.is_empty() {
             return Ok(());
         }
         if self.shared.stop.is_set() {
@@ -147,7 +149,7 @@ impl NodeRun {
         }
         self.shared.emit(RunEvent::EventStarted { instance: self.name(), event: step.event });
         self.begin(step.event, self.shared.mode).await?;
-        let result = self.evaluated_step(step, online).await;
+        let result = self.evaluated_step(step, built_in, online).await;
         if result.is_ok()
             && let Some(recorder) = &self.shared.recorder
         {
@@ -182,8 +184,24 @@ impl NodeRun {
         }
     }
 
-    async fn evaluated_step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {
-        let end = match self.evaluate_and_apply(step, online).await {
+    /// What engine itself declares in a step.
+    fn built_in(&self, step: &Step, online: &[Name]) -> Vec<BuiltInResource> {
+        built_in::resources(&Situation {
+            stack: &self.shared.stack,
+            instance: &self.instance,
+            command: step.event,
+            online,
+            facts: &self.facts,
+        })
+    }
+
+    async fn evaluated_step(
+        &mut self,
+        step: &Step,
+        built_in: Vec<BuiltInResource>,
+        online: &[Name],
+    ) -> Result<(), NodeResult> {
+        let end = match self.evaluate_and_apply(step, built_in, online).await {
             Ok(end) => end,
             // What was applied before a checkpoint still has its notifications to run.
             Err(failure @ NodeResult::EvaluationFailed { .. }) if self.declared > 0 => {
@@ -221,10 +239,15 @@ impl NodeRun {
         }
     }
 
-    async fn evaluate_and_apply(&mut self, step: &Step, online: &[Name]) -> Result<End, NodeResult> {
+    async fn evaluate_and_apply(
+        &mut self,
+        step: &Step,
+        built_in: Vec<BuiltInResource>,
+        online: &[Name],
+    ) -> Result<End, NodeResult> {
         let shared = Arc::clone(&self.shared);
         let request = EvaluateRequest {
-            built_in: step.built_in.clone(),
+            built_in,
             run_list: step.run_list.clone(),
             node: view::node(
                 &shared.stack,

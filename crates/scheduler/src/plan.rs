@@ -2,7 +2,8 @@
 //!
 //! The order is that of AWS OpsWorks Stacks: setup installs updates, runs the setup recipes, then
 //! deploys the apps of the instance's layers; the instance is online; then all online instances
-//! configure. Across the layers of one instance the order is the stack file's.
+//! configure. Across the layers of one instance the order is the stack file's. What engine itself
+//! declares before the recipes depends on the node, so [`built_in`](crate::built_in) says it later.
 
 use std::collections::BTreeMap;
 
@@ -51,22 +52,13 @@ pub struct NodePlan {
     pub steps: Vec<Step>,
 }
 
-/// One event, or one command that is none, on one instance.
+/// One event, or one command that is none, on one instance: what engine itself declares, then the recipes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The event, or the command.
     pub event: Command,
-    /// What engine itself declares before the recipes.
-    pub built_in: Vec<BuiltIn>,
     /// The recipes of the instance's layers, in order; a recipe that stands twice runs once.
     pub run_list: Vec<RecipeName>,
-}
-
-/// Something that engine does by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BuiltIn {
-    /// Install all pending updates.
-    PackageUpdate,
 }
 
 /// Why a request makes no sense.
@@ -248,15 +240,7 @@ fn step(stack: &Stack, instance: &Instance, command: Command) -> Step {
     let run_list = command.event().map_or_else(Vec::new, |event| {
         once(&mut stack.layers_of(instance).flat_map(|layer| layer.run_list(event)))
     });
-    let updates = match command {
-        Command::Setup => {
-            stack.layers_of(instance).all(|layer| layer.update_on_setup.unwrap_or(stack.update_on_setup))
-        }
-        Command::UpdateDependencies => true,
-        _ => false,
-    };
-    let built_in = if updates { vec![BuiltIn::PackageUpdate] } else { Vec::new() };
-    Step { event: command, built_in, run_list }
+    Step { event: command, run_list }
 }
 
 /// A run list in which every recipe stands once, where it stood first.

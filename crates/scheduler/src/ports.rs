@@ -11,7 +11,7 @@ use engine_protocol::{Collection, Facts, FromAgent, ToAgent};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event::RunEvent, plan::BuiltIn};
+use crate::{built_in::BuiltInResource, event::RunEvent};
 
 /// A future that a port's method returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -81,7 +81,7 @@ pub trait Evaluator: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct EvaluateRequest {
     /// What engine itself declares before the recipes.
-    pub built_in: Vec<BuiltIn>,
+    pub built_in: Vec<BuiltInResource>,
     /// The recipes, in order.
     pub run_list: Vec<RecipeName>,
     /// What they see.

@@ -94,6 +94,28 @@ impl Denied {
 }
 
 impl Grants {
+    /// All that can be granted. For what engine declares by itself: nobody but the operator has a say in it.
+    pub fn everything() -> Self {
+        let all = || vec!["**".to_owned()];
+        Grants {
+            packages: all(),
+            repositories: all(),
+            files: vec!["/**".to_owned()],
+            downloads: all(),
+            services: all(),
+            units: all(),
+            schedules: all(),
+            users: all(),
+            groups: all(),
+            sudoers: all(),
+            system: all(),
+            storage: all(),
+            network: all(),
+            execute: vec![all()],
+            environment: all(),
+        }
+    }
+
     /// Names of the capabilities with at least one grant, in the order of the WIT files. `environment` belongs to
     /// `execute`.
     pub fn capabilities(&self) -> Vec<&'static str> {

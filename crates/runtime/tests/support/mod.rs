@@ -161,24 +161,7 @@ pub fn files(patterns: &[&str]) -> Grants {
 }
 
 pub fn everything() -> Grants {
-    let all = || vec!["**".to_owned()];
-    Grants {
-        packages: all(),
-        repositories: all(),
-        files: vec!["/**".to_owned()],
-        downloads: all(),
-        services: all(),
-        units: all(),
-        schedules: all(),
-        users: all(),
-        groups: all(),
-        sudoers: all(),
-        system: all(),
-        storage: all(),
-        network: all(),
-        execute: vec![all()],
-        environment: all(),
-    }
+    Grants::everything()
 }
 
 /// Cookbooks in files, loaded.

@@ -65,14 +65,8 @@ fn script(statuses: &[(&str, InstanceStatus)], request: &Request) -> String {
     for (title, plans) in [("primary", &run_plan.primary), ("reaction", &run_plan.reaction)] {
         for node in plans {
             for step in &node.steps {
-                let recipes: Vec<String> = step.run_list.iter().map(ToString::to_string).collect();
-                let updates = if step.built_in.is_empty() { "" } else { "updates, " };
-                lines.push(format!(
-                    "{title}: {} {}: {updates}{}",
-                    node.instance,
-                    step.event,
-                    recipes.join(", ")
-                ));
+                let recipes: Vec<String> = step.run_list.iter().map(|recipe| format!(" {recipe}")).collect();
+                lines.push(format!("{title}: {} {}:{}", node.instance, step.event, recipes.join(",")));
             }
         }
     }
@@ -82,10 +76,10 @@ fn script(statuses: &[(&str, InstanceStatus)], request: &Request) -> String {
 #[test]
 fn setup_of_a_new_stack() {
     insta::assert_snapshot!(script(&[], &request(Command::Setup)), @r"
-    primary: lb-1 setup: updates, base::default, haproxy::default
-    primary: app-1 setup: updates, base::default, nginx::default
+    primary: lb-1 setup: base::default, haproxy::default
+    primary: app-1 setup: base::default, nginx::default
     primary: app-1 deploy: app::deploy
-    primary: both setup: updates, base::default, haproxy::default, nginx::default
+    primary: both setup: base::default, haproxy::default, nginx::default
     primary: both deploy: lb::deploy, app::deploy
     reaction: lb-1 configure: base::hosts
     reaction: app-1 configure: base::hosts
@@ -99,7 +93,7 @@ fn setup_of_one_instance_makes_the_online_ones_react() {
     request.instances.push(name("app-1"));
     let statuses = [("lb-1", InstanceStatus::Online), ("both", InstanceStatus::SetupFailed)];
     insta::assert_snapshot!(script(&statuses, &request), @r"
-    primary: app-1 setup: updates, base::default, nginx::default
+    primary: app-1 setup: base::default, nginx::default
     primary: app-1 deploy: app::deploy
     reaction: lb-1 configure: base::hosts
     reaction: app-1 configure: base::hosts
@@ -134,7 +128,7 @@ fn shutdown_makes_the_rest_react() {
     request.layers.push(name("app"));
     let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
     insta::assert_snapshot!(script(&statuses, &request), @r"
-    primary: app-1 shutdown: 
+    primary: app-1 shutdown:
     reaction: lb-1 configure: base::hosts
     ");
 }
@@ -180,8 +174,8 @@ fn recipes_that_are_asked_for_run_on_online_instances_alone_and_trigger_nothing(
 }
 
 #[test]
-fn updates_are_installed_on_command_on_online_instances() {
+fn dependencies_are_updated_on_online_instances_that_are_asked_for() {
     let statuses = [("lb-1", InstanceStatus::Online), ("app-1", InstanceStatus::Online)];
     let update = Request { layers: vec![name("app")], ..request(Command::UpdateDependencies) };
-    insta::assert_snapshot!(script(&statuses, &update), @"primary: app-1 update-dependencies: updates,");
+    insta::assert_snapshot!(script(&statuses, &update), @"primary: app-1 update-dependencies:");
 }
