@@ -16,7 +16,7 @@ pub mod stack;
 
 pub use attributes::Attributes;
 pub use command::{Command, CommandError};
-pub use configure::{ConfigureState, PendingConfigure};
+pub use configure::{ConfigureBegun, ConfigureState, PendingConfigure};
 pub use instance::{Connection, Instance, InstanceStatus};
 pub use lifecycle::LifecycleEvent;
 pub use lock::StackLock;

@@ -33,10 +33,11 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
         if parts.iter().all(Option::is_none) {
             break;
         }
-        let generation = match shared.mode {
-            Mode::Apply => shared.keep(shared.store.begin_configure(&shared.stack.name).await),
+        let begun = match shared.mode {
+            Mode::Apply => shared.keep(shared.store.begin_configure(&shared.stack.name, &online).await),
             Mode::Plan => None,
         };
+        let generation = begun.map(|begun| begun.generation);
         shared.emit(RunEvent::ConfigureStarted { generation, online: online.clone(), supersedes });
         let once = parts.iter().flatten().any(|part| matches!(part, Part::Saved(_)));
         let jobs = nodes.into_iter().zip(parts).map(|(mut node, part)| {
@@ -63,8 +64,8 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
             let did = |node: &&Progress| node.reaction.is_some() && node.result.is_none();
             let all =
                 now.iter().all(|name| nodes.iter().any(|node| did(&node) && node.instance.name == *name));
-            if let (true, Some(generation)) = (all, generation) {
-                shared.keep(shared.store.end_configure(&shared.stack.name, generation).await);
+            if let (true, Some(begun)) = (all, begun) {
+                shared.keep(shared.store.end_configure(&shared.stack.name, begun).await);
             }
             break;
         }

@@ -76,7 +76,7 @@ pub enum RunEvent {
     },
     /// The online instances react to who is online.
     ConfigureStarted {
-        /// Which configure of the stack this is; later ones have greater numbers. None in a plan.
+        /// The generation of their view; later ones are greater. None in a plan.
         generation: Option<u64>,
         /// The instances that all of them see.
         online: Vec<Name>,

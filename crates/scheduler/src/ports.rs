@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use engine_contract::Node;
 use engine_model::{
-    ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord, RunState, StackLock,
+    ConfigureBegun, ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord,
+    RunState, StackLock,
 };
 use engine_protocol::{Collection, Facts, FromAgent, ToAgent};
 
@@ -182,13 +183,18 @@ pub trait Store: Send + Sync {
     /// Which configure was the last one of a stack, and whether another is owed.
     fn configure_state<'a>(&'a self, stack: &'a Name)
     -> PortFuture<'a, Result<ConfigureState, StoreFailure>>;
-    /// Begins a configure of a stack; gives its generation, which is higher than any before.
-    fn begin_configure<'a>(&'a self, stack: &'a Name) -> PortFuture<'a, Result<u64, StoreFailure>>;
+    /// Begins a configure of a stack with a view of who is online, in stack-file order. It has the generation of the
+    /// last one if that had the same view, and else a higher one than any before.
+    fn begin_configure<'a>(
+        &'a self,
+        stack: &'a Name,
+        online: &'a [Name],
+    ) -> PortFuture<'a, Result<ConfigureBegun, StoreFailure>>;
     /// Ends a configure that all online instances did: what was owed when it began is not owed any more.
     fn end_configure<'a>(
         &'a self,
         stack: &'a Name,
-        generation: u64,
+        begun: ConfigureBegun,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Begins a run.
     fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>>;

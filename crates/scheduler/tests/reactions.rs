@@ -30,7 +30,7 @@ async fn a_burst_is_one_configure_and_nothing_is_owed_after_it() {
     assert_eq!(configures(&world), ["1: a b c"]);
     assert_eq!(world.configure.lock().unwrap().pending, None);
     world.run(Command::Configure, &[], &[]).await.unwrap();
-    assert_eq!(configures(&world), ["2: a b c"]);
+    assert_eq!(configures(&world), ["1: a b c"], "the view is the same");
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn what_could_not_react_is_owed_until_it_did() {
     world.run(Command::Setup, &["a"], &[("b", Host::Fails)]).await.unwrap();
     assert!(world.configure.lock().unwrap().pending.is_some());
     let summary = world.run(Command::ExecuteRecipes, &["a"], &[]).await.unwrap();
-    assert_eq!(configures(&world), ["pending: a is online", "2: a b"]);
+    assert_eq!(configures(&world), ["pending: a is online", "1: a b"]);
     assert!(summary.is_success());
     assert_eq!(world.configure.lock().unwrap().pending, None);
 }

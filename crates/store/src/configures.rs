@@ -1,6 +1,6 @@
 //! Generations of configure, and what is owed.
 
-use engine_model::{ConfigureState, PendingConfigure};
+use engine_model::{ConfigureBegun, ConfigureState, Name, PendingConfigure};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::unsigned;
@@ -24,33 +24,38 @@ pub(crate) fn state(connection: &Connection, stack: &str) -> rusqlite::Result<Co
 /// Remembers that a configure is owed. What was owed before is contained in it.
 pub(crate) fn owe(connection: &Connection, stack: &str, why: &str, now_ms: i64) -> rusqlite::Result<()> {
     connection.execute(
-        "INSERT INTO configure (stack, generation, pending_since_ms, pending_why, pending_after)
-         VALUES (?1, 0, ?2, ?3, 0)
+        "INSERT INTO configure (stack, generation, view, begun, pending_since_ms, pending_why, pending_after)
+         VALUES (?1, 0, '', 0, ?2, ?3, 0)
          ON CONFLICT (stack) DO UPDATE SET pending_since_ms = coalesce(pending_since_ms, ?2), pending_why = ?3,
-         pending_after = generation",
+         pending_after = begun",
         params![stack, now_ms, why],
     )?;
     Ok(())
 }
 
-/// Begins the next one.
-pub(crate) fn begin(connection: &Connection, stack: &str) -> rusqlite::Result<u64> {
-    let generation: i64 = connection.query_row(
-        "INSERT INTO configure (stack, generation) VALUES (?1, 1)
-         ON CONFLICT (stack) DO UPDATE SET generation = generation + 1
-         RETURNING generation",
-        [stack],
-        |row| row.get(0),
-    )?;
-    Ok(unsigned(generation))
+/// Begins one with a view; it has the generation of the last one if that had the same view.
+pub(crate) fn begin(
+    connection: &Connection,
+    stack: &str,
+    online: &[Name],
+) -> rusqlite::Result<ConfigureBegun> {
+    let view = online.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
+    connection.query_row(
+        "INSERT INTO configure (stack, generation, view, begun) VALUES (?1, 1, ?2, 1)
+         ON CONFLICT (stack) DO UPDATE SET generation = generation + (generation = 0 OR view <> ?2), view = ?2,
+         begun = begun + 1
+         RETURNING generation, begun",
+        params![stack, view],
+        |row| Ok(ConfigureBegun { generation: unsigned(row.get(0)?), number: unsigned(row.get(1)?) }),
+    )
 }
 
 /// Ends one that reached all: what was owed when it began is not owed any more.
-pub(crate) fn end(connection: &Connection, stack: &str, generation: u64) -> rusqlite::Result<()> {
+pub(crate) fn end(connection: &Connection, stack: &str, begun: ConfigureBegun) -> rusqlite::Result<()> {
     connection.execute(
         "UPDATE configure SET pending_since_ms = NULL, pending_why = NULL, pending_after = NULL
          WHERE stack = ?1 AND pending_after < ?2",
-        params![stack, i64::try_from(generation).unwrap_or(i64::MAX)],
+        params![stack, i64::try_from(begun.number).unwrap_or(i64::MAX)],
     )?;
     Ok(())
 }

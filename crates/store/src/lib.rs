@@ -13,7 +13,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use engine_model::{ConfigureState, InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock};
+use engine_model::{
+    ConfigureBegun, ConfigureState, InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock,
+};
 use engine_scheduler::ports::{LockRequest, PortFuture, Store, StoreFailure, TimedEvent};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -195,18 +197,22 @@ impl Store for SqliteStore {
         self.with(move |connection| configures::state(connection, &stack))
     }
 
-    fn begin_configure<'a>(&'a self, stack: &'a Name) -> PortFuture<'a, Result<u64, StoreFailure>> {
-        let stack = stack.to_string();
-        self.with(move |connection| configures::begin(connection, &stack))
+    fn begin_configure<'a>(
+        &'a self,
+        stack: &'a Name,
+        online: &'a [Name],
+    ) -> PortFuture<'a, Result<ConfigureBegun, StoreFailure>> {
+        let (stack, online) = (stack.to_string(), online.to_vec());
+        self.with(move |connection| configures::begin(connection, &stack, &online))
     }
 
     fn end_configure<'a>(
         &'a self,
         stack: &'a Name,
-        generation: u64,
+        begun: ConfigureBegun,
     ) -> PortFuture<'a, Result<(), StoreFailure>> {
         let stack = stack.to_string();
-        self.with(move |connection| configures::end(connection, &stack, generation))
+        self.with(move |connection| configures::end(connection, &stack, begun))
     }
 
     fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>> {
@@ -378,18 +384,26 @@ mod tests {
         assert_eq!(store.configure_state(&a).await.unwrap(), ConfigureState::default());
         let set = async |status, why| store.set_status(&a, &web, status, why).await.unwrap();
         set(InstanceStatus::Online, Some("web-1 is online")).await;
-        let first = store.begin_configure(&a).await.unwrap();
+        let first = store.begin_configure(&a, std::slice::from_ref(&web)).await.unwrap();
         // It leaves while the others react.
         set(InstanceStatus::ConnectionLost, Some("web-1 is connection_lost")).await;
         store.end_configure(&a, first).await.unwrap();
         let state = store.configure_state(&a).await.unwrap();
         assert_eq!((state.generation, state.pending.unwrap().why.as_str()), (1, "web-1 is connection_lost"));
-        let second = store.begin_configure(&a).await.unwrap();
-        assert_eq!((first, second), (1, 2));
+        let second = store.begin_configure(&a, &[]).await.unwrap();
+        assert_eq!((first.generation, second.generation), (1, 2));
         store.end_configure(&a, second).await.unwrap();
         set(InstanceStatus::Stopped, None).await;
-        assert_eq!(store.configure_state(&a).await.unwrap(), ConfigureState { generation: 2, pending: None });
-        assert_eq!(store.begin_configure(&name("b")).await.unwrap(), 1);
+        let state = store.configure_state(&a).await.unwrap();
+        assert_eq!(state, ConfigureState { generation: 2, pending: None });
+        // It comes and goes: nobody else has been seen.
+        set(InstanceStatus::Online, Some("web-1 is online")).await;
+        set(InstanceStatus::Stopped, Some("web-1 is stopped")).await;
+        let third = store.begin_configure(&a, &[]).await.unwrap();
+        assert_eq!(third.generation, 2);
+        store.end_configure(&a, third).await.unwrap();
+        assert_eq!(store.configure_state(&a).await.unwrap().pending, None);
+        assert_eq!(store.begin_configure(&name("b"), &[]).await.unwrap().generation, 1);
     }
 
     fn new_run(command: Command) -> NewRun {

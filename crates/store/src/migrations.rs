@@ -46,6 +46,8 @@ CREATE TABLE stack_lock (
 CREATE TABLE configure (
     stack            TEXT NOT NULL PRIMARY KEY,
     generation       INTEGER NOT NULL,
+    view             TEXT NOT NULL,
+    begun            INTEGER NOT NULL,
     pending_since_ms INTEGER,
     pending_why      TEXT,
     pending_after    INTEGER

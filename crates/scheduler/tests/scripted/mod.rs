@@ -8,8 +8,8 @@ use std::{
 };
 
 use engine_model::{
-    Attributes, Command, ConfigureState, Connection, Instance, InstanceStatus, Layer, LifecycleEvent, Name,
-    NewRun, PendingConfigure, Rollout, RunId, RunRecord, RunState, Stack, StackLock,
+    Attributes, Command, ConfigureBegun, ConfigureState, Connection, Instance, InstanceStatus, Layer,
+    LifecycleEvent, Name, NewRun, PendingConfigure, Rollout, RunId, RunRecord, RunState, Stack, StackLock,
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Mode, Resource, ResourceId, Spec, ToAgent,
@@ -69,6 +69,8 @@ pub struct World {
     pub given_back: Mutex<u32>,
     /// How far the stack has reacted.
     pub configure: Mutex<ConfigureState>,
+    /// Who was online when it did so last.
+    pub view: Mutex<Option<Vec<Name>>>,
     /// Layers and instances, if not one layer `app` with all that have a status.
     pub stack: Mutex<Option<Stack>>,
     /// How often a host has booted since it was switched on.
@@ -280,14 +282,23 @@ impl Store for Port {
         Box::pin(async { Ok(self.0.configure.lock().unwrap().clone()) })
     }
 
-    fn begin_configure<'a>(&'a self, _: &'a Name) -> PortFuture<'a, Result<u64, StoreFailure>> {
+    fn begin_configure<'a>(
+        &'a self,
+        _: &'a Name,
+        online: &'a [Name],
+    ) -> PortFuture<'a, Result<ConfigureBegun, StoreFailure>> {
         let mut configure = self.0.configure.lock().unwrap();
-        configure.generation += 1;
-        let generation = configure.generation;
-        Box::pin(async move { Ok(generation) })
+        let last = std::mem::replace(&mut *self.0.view.lock().unwrap(), Some(online.to_vec()));
+        configure.generation += u64::from(last.as_deref() != Some(online));
+        let begun = ConfigureBegun { generation: configure.generation, number: 0 };
+        Box::pin(async move { Ok(begun) })
     }
 
-    fn end_configure<'a>(&'a self, _: &'a Name, _: u64) -> PortFuture<'a, Result<(), StoreFailure>> {
+    fn end_configure<'a>(
+        &'a self,
+        _: &'a Name,
+        _: ConfigureBegun,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
         self.0.configure.lock().unwrap().pending = None;
         Box::pin(async { Ok(()) })
     }
