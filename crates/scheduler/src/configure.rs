@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use engine_model::Command;
 use engine_protocol::Mode;
 
 use crate::{
     event::RunEvent,
-    rolling::{Job, roll_out},
+    health,
+    rolling::{Job, Turn, roll_out},
     rollout::Group,
     shared::Shared,
     work::{Part, Progress, reaction},
@@ -43,11 +45,20 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
         let jobs = nodes.into_iter().zip(parts).map(|(mut node, part)| {
             let (shared, online) = (Arc::clone(shared), online.clone());
             let name = node.instance.name.clone();
-            let job: Job = Box::new(move |left| {
+            let job: Job = Box::new(move |turn| {
                 Box::pin(async move {
-                    match (part, left) {
-                        (Some(part), None) => reaction(&shared, &mut node, &part, &online, generation).await,
-                        (Some(_), Some(left)) => node.result = Some(left),
+                    match (part, turn) {
+                        (Some(part), Turn::Now(health)) => {
+                            reaction(&shared, &mut node, &part, &online, generation).await;
+                            if let (None, Some(health), Some(connected)) =
+                                (&node.result, health, &mut node.connected)
+                            {
+                                connected.generation = None;
+                                node.result =
+                                    health::check(connected, Command::Configure, &health).await.err();
+                            }
+                        }
+                        (Some(_), Turn::Never(result)) => node.result = Some(result),
                         (None, _) => {}
                     }
                     node

@@ -195,6 +195,18 @@ pub enum RunEvent {
         /// How it ended.
         outcome: Outcome,
     },
+    /// An instance is asked whether it is well, as the rollout of its layer says.
+    HealthChecking {
+        /// The instance.
+        instance: Name,
+        /// What is asked.
+        question: String,
+    },
+    /// It is well.
+    Healthy {
+        /// The instance.
+        instance: Name,
+    },
     /// An instance goes down because a resource asked for it; the run waits until it is back.
     Rebooting {
         /// The instance.

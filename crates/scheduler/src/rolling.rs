@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use engine_model::{Name, UnreachablePolicy};
+use engine_model::{HealthCheck, Name, UnreachablePolicy};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -16,8 +16,16 @@ use crate::{
     work::Progress,
 };
 
-/// What is to be done on one instance; or, with a result, that it is not done and why.
-pub(crate) type Job = Box<dyn FnOnce(Option<NodeResult>) -> PortFuture<'static, Progress> + Send>;
+/// Whether an instance's turn comes.
+pub(crate) enum Turn {
+    /// It does; and what must hold of it afterwards.
+    Now(Option<HealthCheck>),
+    /// It does not, and this is what becomes of it.
+    Never(NodeResult),
+}
+
+/// What is to be done on one instance.
+pub(crate) type Job = Box<dyn FnOnce(Turn) -> PortFuture<'static, Progress> + Send>;
 
 /// What groups that wait are told: nothing yet, that all is done, or why not.
 type End = Option<Result<(), String>>;
@@ -56,7 +64,7 @@ pub(crate) async fn roll_out(
         tasks.spawn(running.run(waits, batches, ended));
     }
     for job in jobs.into_values() {
-        tasks.spawn(async move { vec![job(None).await] });
+        tasks.spawn(async move { vec![job(Turn::Now(None)).await] });
     }
     let mut all: Vec<Progress> = joined(tasks).await.into_iter().flatten().collect();
     let position = |name: &Name| shared.stack.instances.iter().position(|instance| instance.name == *name);
@@ -109,7 +117,7 @@ impl Running {
             reason = reason.or_else(|| self.common.aborted());
             if let Some(reason) = &reason {
                 for (_, job) in batch {
-                    done.push(job(Some(NodeResult::NotTried { reason: reason.clone() })).await);
+                    done.push(job(Turn::Never(NodeResult::NotTried { reason: reason.clone() })).await);
                 }
                 continue;
             }
@@ -123,7 +131,7 @@ impl Running {
             }
             let mut tasks = JoinSet::new();
             for (_, job) in batch {
-                tasks.spawn(job(None));
+                tasks.spawn(job(Turn::Now(self.group.health.clone())));
             }
             let nodes = joined(tasks).await;
             reason = self.reason_to_stop(&nodes, &mut failed);

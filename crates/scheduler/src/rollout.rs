@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use engine_model::{Command, Instance, Name, Rollout, Stack, UnreachablePolicy};
+use engine_model::{Command, HealthCheck, Instance, Name, Rollout, Stack, UnreachablePolicy};
 
 /// Instances that go by one strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Group {
     pub pause: Duration,
     /// What an instance means that cannot be reached.
     pub unreachable: UnreachablePolicy,
+    /// What must hold of an instance before it counts as done.
+    pub health: Option<HealthCheck>,
 }
 
 /// Works out how a command goes over these instances. What the operator says lies on top of what the layers say.
@@ -57,6 +59,7 @@ pub fn groups(stack: &Stack, command: Command, instances: &[Name], operator: &Ro
             max_failures: strategy.max_failures.unwrap_or(0),
             pause: strategy.pause.unwrap_or_default(),
             unreachable: strategy.unreachable.unwrap_or_default(),
+            health: strategy.health,
         }
     };
     keys.iter().enumerate().map(group).collect()

@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Instant};
 use crate::{
     configure,
     event::{NodeResult, NodeSummary, RunEvent},
+    health,
     node_run::{NodeRun, TimeLimit},
     plan::{NodePlan, RunPlan, Step},
     ports::ConnectFailure,
     reboot, replay,
-    rolling::{Job, roll_out},
+    rolling::{Job, Turn, roll_out},
     saved::{SavedNode, SavedPlan, SavedStep},
     shared::{Shared, milliseconds},
     status,
 };
-use engine_model::{Command, Instance, InstanceStatus, Name, Stack};
+use engine_model::{Command, HealthCheck, Instance, InstanceStatus, Name, Stack};
 
 /// What a run does on which node.
 pub(crate) struct Work {
@@ -110,14 +111,16 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
     let jobs = work.nodes.into_iter().map(|node| {
         let (shared, online) = (Arc::clone(shared), online.clone());
         let name = node.instance.name.clone();
-        let job: Job = Box::new(move |left| {
+        let job: Job = Box::new(move |turn| {
             let (mut node, part) = node.begin();
             Box::pin(async move {
-                node.result = left;
-                if node.result.is_some() {
-                    return node;
+                match turn {
+                    Turn::Now(health) => primary(shared, node, part, (command, health), online).await,
+                    Turn::Never(result) => {
+                        node.result = Some(result);
+                        node
+                    }
                 }
-                primary(shared, node, part, command, online).await
             })
         });
         (name, job)
@@ -139,7 +142,7 @@ async fn primary(
     shared: Arc<Shared>,
     mut node: Progress,
     part: Option<Part>,
-    command: Command,
+    (command, health): (Command, Option<HealthCheck>),
     online: Vec<Name>,
 ) -> Progress {
     // Acquiring fails only if the semaphore is closed, which nobody does.
@@ -175,7 +178,10 @@ async fn primary(
     if let Some(connected) = &mut node.connected {
         connected.limit = shared.time_limit(command, &node.instance).map(TimeLimit::new);
     }
-    let result = run_part(&mut node, &part, &online).await;
+    let mut result = run_part(&mut node, &part, &online).await;
+    if let (Ok(()), Some(health), Some(connected)) = (&result, health, &mut node.connected) {
+        result = health::check(connected, command, &health).await;
+    }
     if let (Some(_), Some(connected)) = (&saved, &mut node.connected) {
         connected.release().await;
     }

@@ -4,7 +4,10 @@ mod scripted;
 
 use std::{sync::Arc, time::Duration};
 
-use engine_model::{BatchSize, Command, Instance, InstanceStatus, Layer, Rollout, Stack, UnreachablePolicy};
+use engine_model::{
+    BatchSize, Command, HealthCheck, Instance, InstanceStatus, Layer, Probe, Rollout, Stack,
+    UnreachablePolicy,
+};
 use engine_scheduler::{NodeResult, RunEvent, RunSummary};
 use scripted::{Host, World, name, result, stack};
 
@@ -146,4 +149,18 @@ async fn ctrl_c_ends_a_pause_and_what_is_left_says_that_it_was_stopped() {
     let summary = setup(&world, &[("app-1", Host::StopsInResource)]).await;
     assert!(summary.stopped);
     assert!(matches!(result(&summary, "app-2"), NodeResult::Stopped { .. }));
+}
+
+#[tokio::test]
+async fn who_is_not_well_afterwards_has_failed_and_holds_the_others_back() {
+    let health = HealthCheck { probe: Probe::Port(8080), timeout: Duration::from_secs(5) };
+    let world = world(Rollout { health: Some(health), ..one_by_one() });
+    assert!(setup(&world, &[]).await.is_success());
+    let summary = setup(&world, &[("app-2", Host::Unwell)]).await;
+    let NodeResult::Failed { error } = result(&summary, "app-2") else { panic!("{summary:?}") };
+    assert_eq!(error, "health check, port 8080: nobody listens");
+    assert_eq!(world.status("app-2"), InstanceStatus::SetupFailed);
+    assert!(matches!(result(&summary, "app-3"), NodeResult::NotTried { .. }));
+    let counted = summary.nodes.iter().map(|node| node.counts.failed).sum::<usize>();
+    assert_eq!(counted, 0, "it is no resource of a recipe");
 }

@@ -62,6 +62,10 @@ impl Plain {
                 let batches: Vec<String> = batches.iter().map(|batch| names(batch)).collect();
                 out.push(format_args!("layer {layer}{after}: {}", batches.join(" | ")));
             }
+            RunEvent::HealthChecking { instance, question } => {
+                out.line(instance, "health ", question);
+            }
+            RunEvent::Healthy { instance } if self.verbose => out.line(instance, "healthy", ""),
             RunEvent::ConfigurePending { pending } => {
                 out.push(format_args!("instances have not reacted yet: {}", pending.why));
             }

@@ -12,8 +12,9 @@ use engine_model::{
     LifecycleEvent, Name, NewRun, PendingConfigure, Rollout, RunId, RunRecord, RunState, Stack, StackLock,
 };
 use engine_protocol::{
-    Action, Collection, Facts, FromAgent, Mode, Resource, ResourceId, Spec, ToAgent,
+    Action, Collection, Facts, FromAgent, Mode, Outcome, Resource, ResourceId, Spec, Status, ToAgent,
     message::End,
+    outcome::Earlier,
     resource::{Common, DirectorySpec, Origin},
 };
 use engine_scheduler::{
@@ -48,6 +49,8 @@ pub enum Host {
     Panics,
     /// A resource asks for a reboot.
     Reboots,
+    /// Does everything, and is not well afterwards.
+    Unwell,
     /// Works on its resource until it is told to stop.
     WorksOn,
 }
@@ -152,7 +155,20 @@ impl AgentSender for Agent {
             }
             (ToAgent::Apply(batch), host) => {
                 self.world.batches.lock().unwrap().push(self.instance.clone());
+                let unwell = host == Host::Unwell && batch.resources[0].origin.recipe == "health";
+                if unwell {
+                    let _ = self.said.send(FromAgent::Outcome(Outcome {
+                        resource: batch.resources[0].id,
+                        action: Action::Wait,
+                        status: Status::Failed { error: "nobody listens".to_owned(), ignored: false },
+                        changes: Vec::new(),
+                        notified_by: None,
+                        duration_us: 0,
+                        earlier: Earlier::default(),
+                    }));
+                }
                 let end = match host {
+                    Host::Unwell if unwell => End::Failed { resource: batch.resources[0].id },
                     Host::Fails => End::Failed { resource: batch.resources[0].id },
                     Host::StopsInResource => {
                         self.stop.set();
@@ -288,7 +304,7 @@ impl Store for Port {
         online: &'a [Name],
     ) -> PortFuture<'a, Result<ConfigureBegun, StoreFailure>> {
         let mut configure = self.0.configure.lock().unwrap();
-        let last = std::mem::replace(&mut *self.0.view.lock().unwrap(), Some(online.to_vec()));
+        let last = self.0.view.lock().unwrap().replace(online.to_vec());
         configure.generation += u64::from(last.as_deref() != Some(online));
         let begun = ConfigureBegun { generation: configure.generation, number: 0 };
         Box::pin(async move { Ok(begun) })
