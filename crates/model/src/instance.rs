@@ -53,6 +53,8 @@ pub enum InstanceStatus {
     /// In the stack file, never set up.
     #[default]
     Pending,
+    /// Handed to the stack, reached, and in no layer.
+    Registered,
     /// Setup is running.
     RunningSetup,
     /// Setup succeeded: it takes part in configure, and recipes see it.
@@ -69,8 +71,9 @@ pub enum InstanceStatus {
 
 impl InstanceStatus {
     /// All statuses.
-    pub const ALL: [InstanceStatus; 7] = [
+    pub const ALL: [InstanceStatus; 8] = [
         InstanceStatus::Pending,
+        InstanceStatus::Registered,
         InstanceStatus::RunningSetup,
         InstanceStatus::Online,
         InstanceStatus::SetupFailed,
@@ -83,6 +86,7 @@ impl InstanceStatus {
     pub const fn name(self) -> &'static str {
         match self {
             InstanceStatus::Pending => "pending",
+            InstanceStatus::Registered => "registered",
             InstanceStatus::RunningSetup => "running_setup",
             InstanceStatus::Online => "online",
             InstanceStatus::SetupFailed => "setup_failed",
@@ -96,6 +100,15 @@ impl InstanceStatus {
     pub fn parse(name: &str) -> Option<InstanceStatus> {
         InstanceStatus::ALL.into_iter().find(|status| status.name() == name)
     }
+}
+
+/// A status, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusRecord {
+    /// The status.
+    pub status: InstanceStatus,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
 }
 
 impl fmt::Display for InstanceStatus {

@@ -17,7 +17,7 @@ pub mod stack;
 pub use attributes::Attributes;
 pub use command::{Command, CommandError};
 pub use configure::{ConfigureBegun, ConfigureState, PendingConfigure};
-pub use instance::{Connection, Instance, InstanceStatus};
+pub use instance::{Connection, Instance, InstanceStatus, StatusRecord};
 pub use lifecycle::LifecycleEvent;
 pub use lock::StackLock;
 pub use name::{Name, NameError};

@@ -6,13 +6,16 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 use engine_contract::Node;
 use engine_model::{
     ConfigureBegun, ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord,
-    RunState, StackLock,
+    RunState, StackLock, StatusRecord,
 };
 use engine_protocol::{Collection, Facts, FromAgent, ToAgent};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{built_in::BuiltInResource, event::RunEvent};
+use crate::{
+    built_in::BuiltInResource,
+    event::{Counts, NodeResult, RunEvent},
+};
 
 /// A future that a port's method returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -180,6 +183,19 @@ pub trait Store: Send + Sync {
         status: InstanceStatus,
         owes_configure: Option<&'a str>,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
+    /// The status of each instance that has one, with the time of its last change.
+    fn status_records<'a>(
+        &'a self,
+        stack: &'a Name,
+    ) -> PortFuture<'a, Result<BTreeMap<Name, StatusRecord>, StoreFailure>>;
+    /// Forgets the status of an instance that has left the stack; and remembers, if instances have to react to that,
+    /// why. What happened in runs stays.
+    fn forget<'a>(
+        &'a self,
+        stack: &'a Name,
+        instance: &'a Name,
+        owes_configure: Option<&'a str>,
+    ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Which configure was the last one of a stack, and whether another is owed.
     fn configure_state<'a>(&'a self, stack: &'a Name)
     -> PortFuture<'a, Result<ConfigureState, StoreFailure>>;
@@ -209,6 +225,28 @@ pub trait Store: Send + Sync {
     fn run(&self, run: RunId) -> PortFuture<'_, Result<Option<RunRecord>, StoreFailure>>;
     /// What happened in a run, in order. Empty if it is so old that this was forgotten.
     fn events(&self, run: RunId) -> PortFuture<'_, Result<Vec<TimedEvent>, StoreFailure>>;
+    /// How an instance's parts of runs ended, the last one first; at most so many.
+    fn node_runs<'a>(
+        &'a self,
+        stack: &'a Name,
+        instance: &'a Name,
+        most: u32,
+    ) -> PortFuture<'a, Result<Vec<NodeRunRecord>, StoreFailure>>;
+}
+
+/// How an instance's part of a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRunRecord {
+    /// The run.
+    pub run: RunRecord,
+    /// When the part ended, in milliseconds since 1970.
+    pub ended_ms: u64,
+    /// How it went.
+    pub result: NodeResult,
+    /// What was done.
+    pub counts: Counts,
+    /// Milliseconds from the first attempt to connect.
+    pub duration_ms: u64,
 }
 
 /// Something that happened, and when.

@@ -5,6 +5,7 @@
 mod configures;
 mod locks;
 mod migrations;
+mod nodes;
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +16,9 @@ use std::{
 
 use engine_model::{
     ConfigureBegun, ConfigureState, InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock,
+    StatusRecord,
 };
-use engine_scheduler::ports::{LockRequest, PortFuture, Store, StoreFailure, TimedEvent};
+use engine_scheduler::ports::{LockRequest, NodeRunRecord, PortFuture, Store, StoreFailure, TimedEvent};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Columns of a run, in the order in which they are read.
@@ -189,6 +191,25 @@ impl Store for SqliteStore {
         })
     }
 
+    fn status_records<'a>(
+        &'a self,
+        stack: &'a Name,
+    ) -> PortFuture<'a, Result<BTreeMap<Name, StatusRecord>, StoreFailure>> {
+        let stack = stack.to_string();
+        self.with(move |connection| nodes::status_records(connection, &stack))
+    }
+
+    fn forget<'a>(
+        &'a self,
+        stack: &'a Name,
+        instance: &'a Name,
+        owes_configure: Option<&'a str>,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
+        let (stack, instance) = (stack.to_string(), instance.to_string());
+        let owes_configure = owes_configure.map(str::to_owned);
+        self.with(move |connection| nodes::forget(connection, &stack, &instance, owes_configure.as_deref()))
+    }
+
     fn configure_state<'a>(
         &'a self,
         stack: &'a Name,
@@ -301,6 +322,16 @@ impl Store for SqliteStore {
             })?;
             rows.collect()
         })
+    }
+
+    fn node_runs<'a>(
+        &'a self,
+        stack: &'a Name,
+        instance: &'a Name,
+        most: u32,
+    ) -> PortFuture<'a, Result<Vec<NodeRunRecord>, StoreFailure>> {
+        let (stack, instance) = (stack.to_string(), instance.to_string());
+        self.with(move |connection| nodes::node_runs(connection, &stack, &instance, most))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use engine_model::{
     Attributes, Command, ConfigureBegun, ConfigureState, Connection, Instance, InstanceStatus, Layer,
     LifecycleEvent, Name, NewRun, PendingConfigure, Rollout, RunId, RunRecord, RunState, Stack, StackLock,
+    StatusRecord,
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Mode, Outcome, Resource, ResourceId, Spec, Status, ToAgent,
@@ -21,8 +22,8 @@ use engine_scheduler::{
     Executor, NodeResult, Request, RunEvent, RunSummary, Settings, StopSignal,
     ports::{
         AgentReceiver, AgentSender, ConnectFailure, Connector, EvaluateFailure, EvaluateRequest,
-        EvaluationObserver, Evaluator, LockRequest, PortFuture, Session, SessionFailure, Store, StoreFailure,
-        TimedEvent,
+        EvaluationObserver, Evaluator, LockRequest, NodeRunRecord, PortFuture, Session, SessionFailure,
+        Store, StoreFailure, TimedEvent,
     },
 };
 use tokio::sync::mpsc;
@@ -292,6 +293,35 @@ impl Store for Port {
         }
         self.0.statuses.lock().unwrap().insert(instance.clone(), status);
         Box::pin(async { Ok(()) })
+    }
+
+    fn status_records<'a>(
+        &'a self,
+        _: &'a Name,
+    ) -> PortFuture<'a, Result<BTreeMap<Name, StatusRecord>, StoreFailure>> {
+        let statuses = self.0.statuses.lock().unwrap().clone();
+        let records = statuses.into_iter().map(|(name, status)| (name, StatusRecord { status, since_ms: 0 }));
+        let records = records.collect();
+        Box::pin(async { Ok(records) })
+    }
+
+    fn forget<'a>(
+        &'a self,
+        _: &'a Name,
+        instance: &'a Name,
+        _: Option<&'a str>,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
+        self.0.statuses.lock().unwrap().remove(instance);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn node_runs<'a>(
+        &'a self,
+        _: &'a Name,
+        _: &'a Name,
+        _: u32,
+    ) -> PortFuture<'a, Result<Vec<NodeRunRecord>, StoreFailure>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn configure_state<'a>(&'a self, _: &'a Name) -> PortFuture<'a, Result<ConfigureState, StoreFailure>> {
