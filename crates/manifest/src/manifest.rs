@@ -11,7 +11,7 @@ use engine_model::{LifecycleEvent, Name, NameError, Stack};
 use crate::{
     read,
     source::{Diagnostic, Diagnostics, Severity, Source},
-    validate::{self, Base, Spans},
+    validate::{self, Base, EmptyLayers, Spans},
 };
 
 /// A stack and the file that it was read from.
@@ -57,15 +57,21 @@ pub enum LoadError {
 ///
 /// Returns all that is wrong if anything is an error.
 pub fn parse(name: Name, text: &str, path: &Path) -> Result<Manifest, Diagnostics> {
-    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-    parse_at(name, text, path, &Base { directory, home: std::env::home_dir() })
+    parse_at(name, text, path, EmptyLayers::Refused)
 }
 
-fn parse_at(name: Name, text: &str, path: &Path, base: &Base) -> Result<Manifest, Diagnostics> {
+/// Reads a stack file's text as [`load_unfinished`] does.
+pub(crate) fn parse_unfinished(name: Name, text: &str, path: &Path) -> Result<Manifest, Diagnostics> {
+    parse_at(name, text, path, EmptyLayers::Allowed)
+}
+
+fn parse_at(name: Name, text: &str, path: &Path, empty_layers: EmptyLayers) -> Result<Manifest, Diagnostics> {
+    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+    let base = Base { directory, home: std::env::home_dir() };
     let source = Source::new(path, text);
     let (file, mut problems) = read::read(text);
     let Some(file) = file else { return Err(Diagnostics::new(source, problems)) };
-    let (stack, spans, found) = validate::validate(name, &file, base);
+    let (stack, spans, found) = validate::validate(name, &file, &base, empty_layers);
     problems.extend(found);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(Diagnostics::new(source, problems));
@@ -75,12 +81,21 @@ fn parse_at(name: Name, text: &str, path: &Path, base: &Base) -> Result<Manifest
 
 /// Reads a stack file. The stack has the file's name.
 pub fn load(path: impl AsRef<Path>) -> Result<Manifest, LoadError> {
-    let path = path.as_ref();
+    load_at(path.as_ref(), EmptyLayers::Refused)
+}
+
+/// Reads a stack file that may still be without instances: a layer that has none is worth a warning. Such a stack can
+/// be looked at and completed, but not run.
+pub fn load_unfinished(path: impl AsRef<Path>) -> Result<Manifest, LoadError> {
+    load_at(path.as_ref(), EmptyLayers::Allowed)
+}
+
+fn load_at(path: &Path, empty_layers: EmptyLayers) -> Result<Manifest, LoadError> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let name = stem.parse().map_err(|source| LoadError::Name { path: path.to_owned(), source })?;
     let text =
         std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-    parse(name, &text, path).map_err(|problems| LoadError::Invalid(Box::new(problems)))
+    parse_at(name, &text, path, empty_layers).map_err(|problems| LoadError::Invalid(Box::new(problems)))
 }
 
 impl Manifest {

@@ -35,17 +35,33 @@ pub(crate) struct CookbookSpans {
     pub(crate) grants: Option<Range<usize>>,
 }
 
+/// What a layer without an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EmptyLayers {
+    /// An error: the layer would do nothing.
+    Refused,
+    /// Worth a warning: the stack is being put together.
+    Allowed,
+}
+
 /// Checks one file. The stack is one only if no problem is an error.
 pub(crate) struct Validator<'a> {
     file: &'a StackFile,
     base: &'a Base,
+    empty_layers: EmptyLayers,
     problems: Vec<Diagnostic>,
     spans: Spans,
 }
 
 /// Checks a file and makes the stack of it.
-pub(crate) fn validate(name: Name, file: &StackFile, base: &Base) -> (Stack, Spans, Vec<Diagnostic>) {
-    let mut validator = Validator { file, base, problems: Vec::new(), spans: Spans::default() };
+pub(crate) fn validate(
+    name: Name,
+    file: &StackFile,
+    base: &Base,
+    empty_layers: EmptyLayers,
+) -> (Stack, Spans, Vec<Diagnostic>) {
+    let (problems, spans) = (Vec::new(), Spans::default());
+    let mut validator = Validator { file, base, empty_layers, problems, spans };
     let stack = Stack {
         name,
         description: text(&file.description),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use engine_model::{App, Layer, LifecycleEvent, RecipeName};
 
-use super::{Validator, entries, text};
+use super::{EmptyLayers, Validator, entries, text};
 use crate::{
     read::{self, Field, List, Named},
     source::Diagnostic,
@@ -101,7 +101,11 @@ impl Validator<'_> {
         if instances.any(|instance| instance.table.value().is_none_or(may_be_in)) {
             return;
         }
-        let problem = Diagnostic::error(format!("layer `{}` has no instance", layer.key))
+        let kind = match self.empty_layers {
+            EmptyLayers::Refused => Diagnostic::error,
+            EmptyLayers::Allowed => Diagnostic::warning,
+        };
+        let problem = kind(format!("layer `{}` has no instance", layer.key))
             .label(layer.span.clone(), "no instance is in this layer")
             .hint(format!("add it to the `layers` of an instance, or remove `[layers.{}]`", layer.key));
         self.problems.push(problem);
