@@ -24,6 +24,21 @@ fn boundary(text: &str, index: prop::sample::Index) -> usize {
     text.floor_char_boundary(index.index(text.len() + 1))
 }
 
+#[test]
+fn what_a_string_of_the_file_makes_of_escapes_does_not_reach_the_terminal() {
+    for text in [
+        r#""\e[2J" = 1"#,
+        r#"layers."\e[2J" = {}"#,
+        r#"layers.l.setup = ["\e[2J", "\e::\e", "l\e"]"#,
+        r#"layers.l.after = ["\e[2J"]"#,
+        r#"instances.a = { host = "\e[2J", hostname = "\e", layers = ["\e", "\e"] }"#,
+        r#"apps.a.layers = ["\e[2J"]"#,
+        r#"cookbooks."\e" = { path = "\e", grants = { files = ["\e"], "\e" = 1 } }"#,
+    ] {
+        survive(text);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -29,7 +29,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, path: &'a str, text: &'a str) -> Group<
     if !diagnostic.labels.is_empty() {
         let annotations = diagnostic.labels.iter().enumerate().map(|(index, (span, label))| {
             let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let label = Some(label.as_str()).filter(|label| !label.is_empty());
+            // A label may quote the file, where `\e` in a string is what a terminal obeys.
+            let label = Some(normalize_untrusted_str(label)).filter(|label| !label.is_empty());
             kind.span(within(text, span)).label(label)
         });
         group = group.element(Snippet::source(text).path(path).annotations(annotations));
