@@ -268,7 +268,7 @@ fn keys(instance: &Instance) -> Result<Table, EditError> {
     if instance.address != reached_at {
         table.insert("address", toml_edit::value(&instance.address));
     }
-    if instance.name != *instance.hostname.as_str() {
+    if instance.hostname != Instance::default_hostname(&instance.name) {
         table.insert("hostname", toml_edit::value(&instance.hostname));
     }
     if instance.registered {

@@ -3,12 +3,13 @@
 mod reader;
 mod rollout;
 mod tables;
+mod theme;
 mod values;
 
 use std::ops::Range;
 
 use reader::Reader;
-pub(crate) use tables::{App, Cookbook, Grants, Health, Instance, Layer, Rollout, Ssh, StackFile};
+pub(crate) use tables::{App, Cookbook, Grants, Health, Instance, Layer, Rollout, Ssh, StackFile, User};
 use toml::de::DeTable;
 pub(crate) use values::{List, Named, Tables};
 

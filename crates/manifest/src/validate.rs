@@ -1,5 +1,6 @@
 //! What the tables say together, and the stack that comes of it.
 
+mod built_in;
 mod cookbooks;
 mod instances;
 mod layers;
@@ -8,7 +9,7 @@ mod rollout;
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
-use engine_model::{LifecycleEvent, Name, SshSettings, Stack};
+use engine_model::{HostnameTheme, LifecycleEvent, Name, SshSettings, Stack};
 pub(crate) use paths::Base;
 
 use crate::{
@@ -66,6 +67,10 @@ pub(crate) fn validate(
         name,
         description: text(&file.description),
         update_on_setup: file.update_on_setup.value().copied().unwrap_or(true),
+        built_in: validator.built_in(),
+        hostname_theme: file.hostname_theme.value().map_or_else(HostnameTheme::default, |theme| theme.0),
+        packages: validator.packages(&file.packages),
+        users: validator.users(),
         attributes: file.attributes.value().cloned().unwrap_or_default().0,
         ssh: validator.ssh(),
         cookbooks: validator.cookbooks(),

@@ -27,6 +27,13 @@ pub struct Instance {
     pub registered: bool,
 }
 
+impl Instance {
+    /// The host name of an instance for which the file says none: its name, with `-` for what no host name has.
+    pub fn default_hostname(name: &Name) -> String {
+        name.as_str().replace('_', "-").trim_end_matches('-').to_owned()
+    }
+}
+
 /// How an instance is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

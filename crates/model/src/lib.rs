@@ -3,8 +3,10 @@
 //! what keeps the values true.
 
 pub mod attributes;
+pub mod built_in;
 pub mod command;
 pub mod configure;
+pub mod hostname;
 pub mod instance;
 pub mod lifecycle;
 pub mod lock;
@@ -15,8 +17,10 @@ pub mod run;
 pub mod stack;
 
 pub use attributes::Attributes;
+pub use built_in::{BuiltInSettings, ListedPackage, ListedPackageError, User};
 pub use command::{Command, CommandError};
 pub use configure::{ConfigureBegun, ConfigureState, PendingConfigure};
+pub use hostname::{HostnameTheme, next_hostname};
 pub use instance::{Connection, Instance, InstanceStatus, StatusRecord};
 pub use lifecycle::LifecycleEvent;
 pub use lock::StackLock;

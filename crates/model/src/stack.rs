@@ -6,8 +6,15 @@ use engine_protocol::Grants;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attributes::Attributes, command::Command, instance::Instance, lifecycle::LifecycleEvent, name::Name,
-    recipe::RecipeName, rollout::Rollout,
+    attributes::Attributes,
+    built_in::{BuiltInSettings, ListedPackage, User},
+    command::Command,
+    hostname::HostnameTheme,
+    instance::Instance,
+    lifecycle::LifecycleEvent,
+    name::Name,
+    recipe::RecipeName,
+    rollout::Rollout,
 };
 
 /// An application's machines, described as a whole.
@@ -19,6 +26,14 @@ pub struct Stack {
     pub description: String,
     /// Whether setup installs pending updates first, unless a layer says otherwise.
     pub update_on_setup: bool,
+    /// What engine does by itself.
+    pub built_in: BuiltInSettings,
+    /// Where the names of new instances come from.
+    pub hostname_theme: HostnameTheme,
+    /// Packages for all instances.
+    pub packages: Vec<ListedPackage>,
+    /// Who may log in, in stack-file order.
+    pub users: Vec<User>,
     /// Attributes for all layers.
     pub attributes: Attributes,
     /// How hosts are reached.
@@ -40,6 +55,10 @@ impl Stack {
             name,
             description: String::new(),
             update_on_setup: true,
+            built_in: BuiltInSettings::default(),
+            hostname_theme: HostnameTheme::default(),
+            packages: Vec::new(),
+            users: Vec::new(),
             attributes: Attributes::default(),
             ssh: SshSettings::default(),
             cookbooks: Vec::new(),
@@ -84,6 +103,8 @@ pub struct Layer {
     pub description: String,
     /// Whether setup installs pending updates first; the stack's setting where `None`.
     pub update_on_setup: Option<bool>,
+    /// Packages for its instances.
+    pub packages: Vec<ListedPackage>,
     /// Recipes to run at each event, in order.
     pub run_lists: BTreeMap<LifecycleEvent, Vec<RecipeName>>,
     /// Attributes on top of the stack's.
@@ -105,6 +126,7 @@ impl Layer {
             name,
             description: String::new(),
             update_on_setup: None,
+            packages: Vec::new(),
             run_lists: BTreeMap::new(),
             attributes: Attributes::default(),
             after: Vec::new(),

@@ -40,6 +40,12 @@ fn declare_one(
     if resource.sensitive {
         collector.common(id, |common| common.sensitive = true)?;
     }
+    for guard in &resource.only_if {
+        collector.only_if(id, guard.clone())?;
+    }
+    for guard in &resource.not_if {
+        collector.not_if(id, guard.clone())?;
+    }
     for other in &resource.notifies {
         let target = ResourceOrName::Name(&other.target);
         collector.notify(ResourceOrName::Id(id), other.action.name(), target, other.timing, id)?;

@@ -70,7 +70,7 @@ fn stack(hosts: &[(String, String)], files: usize, config: &Path, cookbook: &Pat
         Ok(serde_json::to_string(path.to_str().context("a path is not UTF-8")?)?)
     };
     let mut text = format!(
-        "update_on_setup = false\n\n[ssh]\nconfig = {}\nuser = \"root\"\n\n\
+        "update_on_setup = false\nbuilt_in = {{ hosts = false, hostname = false, time_sync = false }}\n\n[ssh]\nconfig = {}\nuser = \"root\"\n\n\
          [attributes.benchmark]\nfiles = {files}\n\n[cookbooks.benchmark]\npath = {}\n\
          [cookbooks.benchmark.grants]\nfiles = [\"{PLACE}/**\"]\n\n\
          [layers.app]\nsetup = [\"benchmark::files\"]\n",

@@ -57,6 +57,9 @@ execute = [["**"]]
 network = ["**"]
 "#;
 
+/// A line for the beginning of a stack file.
+const BUILT_IN_OFF: &str = "built_in = { hosts = false, hostname = false, time_sync = false }\n";
+
 /// The top of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -84,9 +87,11 @@ impl Site {
         self.fleet.host(name).expect("the fleet has this host")
     }
 
-    /// Writes the stack file.
+    /// Writes the stack file. What engine does by itself is off unless the text speaks of it: most tests count.
     pub fn write_stack(&self, text: &str) {
-        std::fs::write(self.directory.path().join("stacks/test.toml"), text).expect("it can be written to");
+        let off = if text.contains("built_in") { "" } else { BUILT_IN_OFF };
+        std::fs::write(self.directory.path().join("stacks/test.toml"), format!("{off}{text}"))
+            .expect("it can be written to");
     }
 
     /// The stack file.

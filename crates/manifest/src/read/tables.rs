@@ -11,7 +11,8 @@ use super::{
     Field,
     reader::{Reader, Value},
     rollout::{Batch, ByCommand, Count, Unreachable},
-    values::{List, Local, Port, Seconds, Tables, Tree},
+    theme::Theme,
+    values::{List, Local, Port, Seconds, Tables, Tree, UserId},
 };
 
 macro_rules! tables {
@@ -48,6 +49,15 @@ tables! {
         /// Whether setup installs pending updates first, unless a layer says otherwise.
         #[schemars(extend("default" = true))]
         update_on_setup: bool,
+        /// Switches for what engine does by itself at setup and configure.
+        built_in: BuiltIn,
+        /// Where the names of new instances come from; the layer and a number where this is absent.
+        #[schemars(extend("default" = "layer-dependent"))]
+        hostname_theme: Theme,
+        /// Packages for all instances, installed at setup: `name`, or `name=version`.
+        packages: List<String>,
+        /// Who may log in to the instances.
+        users: Tables<User>,
         /// How hosts are reached, unless an instance or `ssh_config` says otherwise.
         ssh: Ssh,
         /// Attributes for the recipes of all layers.
@@ -60,6 +70,42 @@ tables! {
         instances: Tables<Instance>,
         /// Apps: what is deployed to the instances of their layers.
         apps: Tables<App>,
+    }
+
+    /// What engine does by itself at setup and configure. Where `hosts`, `hostname` or `time_sync` is absent, it is done on instances that are neither registered nor local, as far as the login may do it.
+    BuiltIn {
+        /// Whether setup installs the packages that stack and layers list.
+        #[schemars(extend("default" = true))]
+        packages: bool,
+        /// Whether setup and configure keep the users of the stack.
+        #[schemars(extend("default" = true))]
+        users: bool,
+        /// Whether setup and configure keep the names of the online instances in `/etc/hosts`.
+        hosts: bool,
+        /// Whether setup sets the host name.
+        hostname: bool,
+        /// Whether setup sees to it that the clock is kept right.
+        time_sync: bool,
+    }
+
+    /// Somebody who may log in to instances. Who is taken off the file can no longer log in.
+    User {
+        /// Public keys, as lines of `authorized_keys`.
+        ssh_keys: List<String>,
+        /// Whether they may do everything through sudo, without a password.
+        #[schemars(extend("default" = false))]
+        sudo: bool,
+        /// Layers whose instances they may log in to; all instances where this is absent.
+        layers: List<String>,
+        /// Groups that they must be in; they have to exist.
+        groups: List<String>,
+        /// Login shell; that of the distribution where this is absent.
+        shell: String,
+        /// Numeric id.
+        uid: UserId,
+        /// Whether they may no longer log in, whoever made the account.
+        #[schemars(extend("default" = false))]
+        remove: bool,
     }
 
     /// How hosts are reached.
@@ -130,6 +176,8 @@ tables! {
         description: String,
         /// Whether setup installs pending updates first; the stack's setting where this is absent.
         update_on_setup: bool,
+        /// Packages for the layer's instances, installed at setup: `name`, or `name=version`.
+        packages: List<String>,
         /// Recipes to run when an instance is set up from the ground, `cookbook` or `cookbook::recipe`.
         setup: List<String>,
         /// Recipes to run on all online instances when one entered or left the online state.

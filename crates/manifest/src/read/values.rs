@@ -91,6 +91,24 @@ impl Value for Port {
     }
 }
 
+/// A user's number. 0 is root's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UserId(pub(crate) u32);
+
+impl UserId {
+    /// The highest of 32 bits stands for none.
+    const MAXIMUM: i64 = 4_294_967_294;
+}
+
+schema!([] UserId, _generator => json_schema!({ "type": "integer", "minimum": 1, "maximum": UserId::MAXIMUM }));
+
+impl Value for UserId {
+    fn read(reader: &mut Reader, value: &TomlSpanned<DeValue<'_>>) -> Option<Self> {
+        let number = within(reader, value, 1, Self::MAXIMUM)?;
+        u32::try_from(number).ok().map(UserId)
+    }
+}
+
 /// A time to wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seconds(pub(crate) u64);

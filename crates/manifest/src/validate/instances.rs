@@ -44,7 +44,7 @@ impl Validator<'_> {
         };
         Some(Instance {
             address: address.unwrap_or_else(|| reached_at.to_owned()),
-            hostname: hostname.unwrap_or_else(|| name.to_string()),
+            hostname: hostname.unwrap_or_else(|| Instance::default_hostname(&name)),
             layers,
             registered,
             connection,

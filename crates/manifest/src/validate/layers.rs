@@ -38,6 +38,7 @@ impl Validator<'_> {
             }
             run_lists.insert(event, recipes);
         }
+        let packages = self.packages(&table.packages);
         let after = self.after(entry);
         let (rollout, rollout_of) = self.rollout(&table.rollout);
         let name = entry.name.clone()?;
@@ -46,6 +47,7 @@ impl Validator<'_> {
             name,
             description: text(&table.description),
             update_on_setup: table.update_on_setup.value().copied(),
+            packages,
             run_lists,
             after,
             shutdown_timeout: table.shutdown_timeout.value().map(|seconds| Duration::from_secs(seconds.0)),

@@ -7,9 +7,18 @@ use std::fmt;
 
 use engine_contract::Value;
 use engine_model::{Command, Instance, Name, Stack};
-use engine_protocol::{Action, Facts, resource::Timing};
+use engine_protocol::{
+    Action, Facts,
+    resource::{Guard, Timing},
+};
 
+mod hostname;
+mod hosts;
+mod packages;
+mod rules;
+mod time_sync;
 mod updates;
+mod users;
 
 /// What built-in resources are worked out from.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +37,15 @@ pub struct Situation<'a> {
 
 /// What engine declares, in order.
 pub fn resources(situation: &Situation<'_>) -> Vec<BuiltInResource> {
-    updates::resources(situation)
+    let topics = [
+        updates::resources,
+        hostname::resources,
+        hosts::resources,
+        time_sync::resources,
+        users::resources,
+        packages::resources,
+    ];
+    topics.iter().flat_map(|resources| resources(situation)).collect()
 }
 
 /// A resource that engine declares by itself.
@@ -46,6 +63,10 @@ pub struct BuiltInResource {
     pub actions: Vec<Action>,
     /// Whether to never show content, arguments or output.
     pub sensitive: bool,
+    /// All must hold, or it is skipped.
+    pub only_if: Vec<Guard>,
+    /// None may hold, or it is skipped.
+    pub not_if: Vec<Guard>,
     /// Whom to tell when it changed.
     pub notifies: Vec<BuiltInNotification>,
 }
@@ -81,6 +102,8 @@ impl BuiltInResource {
             properties: Vec::new(),
             actions: Vec::new(),
             sensitive: false,
+            only_if: Vec::new(),
+            not_if: Vec::new(),
             notifies: Vec::new(),
         }
     }
@@ -89,6 +112,13 @@ impl BuiltInResource {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.identity = Some(Value::Text(name.to_owned()));
+        self
+    }
+
+    /// Names it by several texts, such as packages.
+    #[must_use]
+    pub fn listing(mut self, names: Vec<String>) -> Self {
+        self.identity = Some(Value::TextList(names));
         self
     }
 
@@ -103,6 +133,20 @@ impl BuiltInResource {
     #[must_use]
     pub fn action(mut self, action: Action) -> Self {
         self.actions.push(action);
+        self
+    }
+
+    /// Adds a guard that must hold.
+    #[must_use]
+    pub fn only_if(mut self, guard: Guard) -> Self {
+        self.only_if.push(guard);
+        self
+    }
+
+    /// Adds a guard that must not hold.
+    #[must_use]
+    pub fn not_if(mut self, guard: Guard) -> Self {
+        self.not_if.push(guard);
         self
     }
 

@@ -8,9 +8,9 @@ use std::{
 };
 
 use engine_model::{
-    Attributes, Command, ConfigureBegun, ConfigureState, Connection, Instance, InstanceStatus, Layer,
-    LifecycleEvent, Name, NewRun, PendingConfigure, Rollout, RunId, RunRecord, RunState, Stack, StackLock,
-    StatusRecord,
+    Attributes, BuiltInSettings, Command, ConfigureBegun, ConfigureState, Connection, Instance,
+    InstanceStatus, Layer, LifecycleEvent, Name, NewRun, PendingConfigure, Rollout, RunId, RunRecord,
+    RunState, Stack, StackLock, StatusRecord,
 };
 use engine_protocol::{
     Action, Collection, Facts, FromAgent, Mode, Outcome, Resource, ResourceId, Spec, Status, ToAgent,
@@ -382,6 +382,7 @@ pub fn stack(instances: impl Iterator<Item = Name>) -> Stack {
     let events = [LifecycleEvent::Setup, LifecycleEvent::Configure, LifecycleEvent::Shutdown];
     Stack {
         update_on_setup: false,
+        built_in: BuiltInSettings::NONE,
         layers: vec![Layer {
             run_lists: events.into_iter().map(|event| (event, recipe.clone())).collect(),
             ..Layer::new(name("app"))
