@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine_model::RunId;
 
+use crate::settings;
+
 mod run;
 
 pub(crate) use run::{PlanArguments, RequestArguments, RunArguments, SelectionArguments};
@@ -177,6 +179,11 @@ pub(crate) struct RunOptions {
     /// File with the live state [default: .engine/state.db next to the stacks]
     #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+
+    /// Command that is told when the run begins, fails or succeeds: JSON on its standard input. Besides those of the
+    /// stack file
+    #[arg(long, value_name = "COMMAND", value_parser = settings::words)]
+    pub(crate) notify_command: Option<settings::Words>,
 
     /// Limits of evaluation.
     #[command(flatten)]

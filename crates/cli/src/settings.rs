@@ -5,6 +5,19 @@ use std::fs;
 use engine_model::Attributes;
 use serde_json::{Map, Value};
 
+/// The words of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Words(pub(crate) Vec<String>);
+
+/// Reads the words of a command as a shell quotes them. No shell runs it.
+pub(crate) fn words(text: &str) -> Result<Words, String> {
+    match shlex::split(text) {
+        Some(words) if !words.is_empty() => Ok(Words(words)),
+        Some(_) => Err("it is empty".to_owned()),
+        None => Err("a quote is not closed".to_owned()),
+    }
+}
+
 /// Reads `nginx.port=8080`: keys with dots between them, and JSON or a text.
 pub(crate) fn attribute(text: &str) -> Result<Attributes, String> {
     let (path, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
@@ -71,6 +84,15 @@ mod tests {
         for text in ["a", "=1", "a..b=1", ".a=1"] {
             assert!(attribute(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_command_is_words_and_no_shell() {
+        assert_eq!(
+            words("notify-send 'engine run' $HOME").unwrap().0,
+            ["notify-send", "engine run", "$HOME"]
+        );
+        assert!(words("'open").is_err() && words("  ").is_err());
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod values;
 use std::ops::Range;
 
 use reader::Reader;
-pub(crate) use tables::{App, Cookbook, Grants, Health, Instance, Layer, Rollout, Ssh, StackFile, User};
+pub(crate) use tables::{
+    App, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Ssh, StackFile, User,
+};
 use toml::de::DeTable;
 pub(crate) use values::{List, Named, Tables};
 

@@ -4,6 +4,7 @@ mod built_in;
 mod cookbooks;
 mod instances;
 mod layers;
+mod notifications;
 mod paths;
 mod rollout;
 
@@ -77,6 +78,7 @@ pub(crate) fn validate(
         layers: validator.layers(),
         instances: validator.instances(),
         apps: validator.apps(),
+        notifications: validator.notifications(),
     };
     (stack, validator.spans, validator.problems)
 }

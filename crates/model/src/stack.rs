@@ -13,6 +13,7 @@ use crate::{
     instance::Instance,
     lifecycle::LifecycleEvent,
     name::Name,
+    notification::Notification,
     recipe::RecipeName,
     rollout::Rollout,
 };
@@ -46,6 +47,8 @@ pub struct Stack {
     pub instances: Vec<Instance>,
     /// Apps, in stack-file order.
     pub apps: Vec<App>,
+    /// Who is told of runs besides the operator.
+    pub notifications: Vec<Notification>,
 }
 
 impl Stack {
@@ -65,6 +68,7 @@ impl Stack {
             layers: Vec::new(),
             instances: Vec::new(),
             apps: Vec::new(),
+            notifications: Vec::new(),
         }
     }
 

@@ -22,6 +22,12 @@ pub enum RunEvent {
         mode: Mode,
         /// The instances concerned, in stack-file order.
         instances: Vec<Name>,
+        /// Who asked for it.
+        #[serde(default)]
+        operator: String,
+        /// Why, in the operator's words.
+        #[serde(default)]
+        comment: String,
     },
     /// Somebody else holds the stack; the run begins when they are done.
     WaitingForStack {

@@ -232,6 +232,8 @@ impl Executor {
             command: work.command,
             mode: settings.mode,
             instances: work.nodes.iter().map(|node| node.instance.name.clone()).collect(),
+            operator: settings.operator.clone(),
+            comment: settings.comment.clone(),
         });
         let reacted = work.nodes.iter().any(|node| node.reaction.is_some());
         let (nodes, planned) = carry_out(&shared, work).await;

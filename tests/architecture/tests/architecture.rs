@@ -15,12 +15,14 @@ const MAP: &[(&str, &[&str])] = &[
     ("engine-runtime", &["engine-contract", "engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-transport", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-store", &["engine-model", "engine-scheduler"]),
+    ("engine-notify", &["engine-model", "engine-protocol", "engine-scheduler"]),
     (
         "engine-cli",
         &[
             "engine-contract",
             "engine-manifest",
             "engine-model",
+            "engine-notify",
             "engine-protocol",
             "engine-runtime",
             "engine-scheduler",
@@ -31,7 +33,7 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// What implements the scheduler's ports.
-const ADAPTERS: [&str; 3] = ["engine-runtime", "engine-transport", "engine-store"];
+const ADAPTERS: [&str; 4] = ["engine-runtime", "engine-transport", "engine-store", "engine-notify"];
 
 /// What only the command may use: elsewhere errors have types, and nobody reads a command line.
 const FOR_THE_CLI: [&str; 4] = ["anyhow", "clap", "clap_complete", "clap_mangen"];

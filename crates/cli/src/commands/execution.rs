@@ -7,7 +7,8 @@ use std::{
 };
 
 use engine_manifest::Manifest;
-use engine_model::{Attributes, Command, Rollout};
+use engine_model::{Attributes, Command, Moment, Notification, NotificationTarget, Rollout};
+use engine_notify::Notifier;
 use engine_protocol::Mode;
 use engine_runtime::EvaluationLimits;
 use engine_scheduler::{
@@ -32,6 +33,9 @@ const CHANGES: u8 = 2;
 
 /// How long events may wait to be shown; a person sees no difference.
 const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
+
+/// How long the end of a run waits for those that are told of it.
+const NOTIFY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a mode's runs are carried out.
 pub(crate) fn settings(options: &RunOptions, mode: Mode, comment: &str, attributes: Attributes) -> Settings {
@@ -111,7 +115,8 @@ pub(crate) fn execute<T>(
         stop: stop.clone(),
     };
     let reporter = reporter::choose(options.json, options.verbose, mode, &manifest.stack);
-    let screen = std::thread::spawn(move || show(reporter, &received));
+    let notifier = Notifier::new(notifications(manifest, options, mode)?);
+    let screen = std::thread::spawn(move || show(reporter, notifier, &received));
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -157,16 +162,41 @@ pub(crate) fn exit_status_of_failure(failure: Failure, options: &RunOptions) -> 
     if options.detailed_exitcode { failure.with_code(FAILED) } else { failure }
 }
 
-fn show(mut reporter: Box<dyn Reporter>, events: &mpsc::Receiver<RunEvent>) {
+/// Who is told of a run besides the operator.
+fn notifications(
+    manifest: &Manifest,
+    options: &RunOptions,
+    mode: Mode,
+) -> Result<Vec<Notification>, Failure> {
+    if mode == Mode::Plan {
+        return Ok(Vec::new());
+    }
+    let mut notifications = manifest.stack.notifications.clone();
+    if let Some(command) = &options.notify_command {
+        notifications.push(Notification {
+            name: "notify-command".parse().map_err(Failure::failed)?,
+            target: NotificationTarget::Command(command.0.clone()),
+            on: Moment::ALL.to_vec(),
+        });
+    }
+    Ok(notifications)
+}
+
+fn show(mut reporter: Box<dyn Reporter>, mut notifier: Notifier, events: &mpsc::Receiver<RunEvent>) {
     while let Ok(event) = events.recv() {
-        reporter.event(&event);
-        for event in events.try_iter() {
+        for event in std::iter::once(event).chain(events.try_iter()) {
+            notifier.hear(&event);
             reporter.event(&event);
         }
         // Waking up for every event of many hosts costs more than showing them.
         std::thread::sleep(SCREEN_INTERVAL);
     }
     reporter.end();
+    for failure in notifier.end(NOTIFY_PATIENCE) {
+        let style = anstyle::AnsiColor::Yellow.on_default().bold();
+        let failure = failure.to_string();
+        anstream::eprintln!("{style}warning{style:#}: {}", engine_contract::visible::line(&failure));
+    }
 }
 
 /// Ctrl-C once: finish the resources in hand. Twice: leave now; the agents finish theirs by

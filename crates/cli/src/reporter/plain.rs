@@ -34,7 +34,7 @@ impl Plain {
     fn tell(&self, event: &RunEvent, out: &mut Lines) {
         let red = AnsiColor::Red.on_default().bold();
         match event {
-            RunEvent::RunStarted { run, stack, command, mode, instances } => {
+            RunEvent::RunStarted { run, stack, command, mode, instances, .. } => {
                 let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
                 let what = match (mode, run) {
                     (Mode::Plan, _) => format!("plan of {command}"),

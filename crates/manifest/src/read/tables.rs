@@ -70,6 +70,8 @@ tables! {
         instances: Tables<Instance>,
         /// Apps: what is deployed to the instances of their layers.
         apps: Tables<App>,
+        /// Who is told of runs besides the operator.
+        notifications: Tables<Notification>,
     }
 
     /// What engine does by itself at setup and configure. Where `hosts`, `hostname` or `time_sync` is absent, it is done on instances that are neither registered nor local, as far as the login may do it.
@@ -268,6 +270,18 @@ tables! {
         /// Whether the machine was made by somebody else and handed to the stack.
         #[schemars(extend("default" = false))]
         registered: bool,
+    }
+
+    /// Somebody who is told of runs: a webhook, or a command of the controller.
+    Notification {
+        /// URL that gets a POST of JSON.
+        webhook: String,
+        /// Environment variable of the controller with that URL: many webhooks' URLs are secrets.
+        webhook_variable: String,
+        /// Command, an argument vector, that gets the JSON on its standard input.
+        command: List<String>,
+        /// What of: `start`, `failure`, `success`; failures alone where this is absent.
+        on: List<String>,
     }
 
     /// Something that is deployed to the instances of its layers.
