@@ -48,7 +48,7 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
             let job: Job = Box::new(move |turn| {
                 Box::pin(async move {
                     match (part, turn) {
-                        (Some(part), Turn::Now(health)) => {
+                        (Some(part), Turn::Now { health, .. }) => {
                             reaction(&shared, &mut node, &part, &online, generation).await;
                             if let (None, Some(health), Some(connected)) =
                                 (&node.result, health, &mut node.connected)

@@ -11,15 +11,21 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     event::{NodeResult, RunEvent},
     ports::PortFuture,
-    rollout::Group,
+    rollout::{self, Group},
     shared::Shared,
     work::Progress,
 };
 
 /// Whether an instance's turn comes.
 pub(crate) enum Turn {
-    /// It does; and what must hold of it afterwards.
-    Now(Option<HealthCheck>),
+    /// It does.
+    Now {
+        /// What must hold of it afterwards.
+        health: Option<HealthCheck>,
+        /// Who is online when its batch begins, without the batch itself and those that something is done on at the
+        /// same time; nothing where there are no batches.
+        online: Option<Vec<Name>>,
+    },
     /// It does not, and this is what becomes of it.
     Never(NodeResult),
 }
@@ -52,7 +58,9 @@ pub(crate) async fn roll_out(
     let common = Arc::new(Common::default());
     let mut ends: Vec<watch::Receiver<End>> = Vec::new();
     let mut tasks = JoinSet::new();
-    for group in groups {
+    let unsettled: Vec<Vec<Name>> =
+        (0..groups.len()).map(|position| rollout::unsettled(&groups, position)).collect();
+    for (group, unsettled) in groups.into_iter().zip(unsettled) {
         let (ended, end) = watch::channel(None);
         let waits = group.after.iter().filter_map(|position| ends.get(*position).cloned()).collect();
         ends.push(end);
@@ -60,11 +68,11 @@ pub(crate) async fn roll_out(
             names.iter().filter_map(|name| Some((name.clone(), jobs.remove(name)?))).collect()
         };
         let batches = group.batches.iter().map(take).collect();
-        let running = Running { shared: Arc::clone(shared), common: Arc::clone(&common), group };
+        let running = Running { shared: Arc::clone(shared), common: Arc::clone(&common), group, unsettled };
         tasks.spawn(running.run(waits, batches, ended));
     }
     for job in jobs.into_values() {
-        tasks.spawn(async move { vec![job(Turn::Now(None)).await] });
+        tasks.spawn(async move { vec![job(Turn::Now { health: None, online: None }).await] });
     }
     let mut all: Vec<Progress> = joined(tasks).await.into_iter().flatten().collect();
     let position = |name: &Name| shared.stack.instances.iter().position(|instance| instance.name == *name);
@@ -90,6 +98,8 @@ struct Running {
     shared: Arc<Shared>,
     common: Arc<Common>,
     group: Group,
+    /// Of whom it cannot be said where they stand meanwhile.
+    unsettled: Vec<Name>,
 }
 
 impl Running {
@@ -130,8 +140,13 @@ impl Running {
                 });
             }
             let mut tasks = JoinSet::new();
+            let members: Vec<Name> = batch.iter().map(|(name, _)| name.clone()).collect();
+            let online = self.shared.online_without(&[&members[..], &self.unsettled].concat());
             for (_, job) in batch {
-                tasks.spawn(job(Turn::Now(self.group.health.clone())));
+                tasks.spawn(job(Turn::Now {
+                    health: self.group.health.clone(),
+                    online: Some(online.clone()),
+                }));
             }
             let nodes = joined(tasks).await;
             reason = self.reason_to_stop(&nodes, &mut failed);

@@ -26,6 +26,28 @@ pub struct Group {
     pub health: Option<HealthCheck>,
 }
 
+impl Group {
+    /// All its instances.
+    pub fn instances(&self) -> impl Iterator<Item = &Name> {
+        self.batches.iter().flatten()
+    }
+}
+
+/// The instances of other groups of which it cannot be said where they stand while a group is worked on: all but those
+/// of the groups that it comes after.
+pub(crate) fn unsettled(groups: &[Group], position: usize) -> Vec<Name> {
+    let mut before = vec![position];
+    let mut next = 0;
+    while let Some(group) = before.get(next).map(|position| &groups[*position]) {
+        let more: Vec<usize> =
+            group.after.iter().filter(|position| !before.contains(position)).copied().collect();
+        before.extend(more);
+        next += 1;
+    }
+    let others = groups.iter().enumerate().filter(|(position, _)| !before.contains(position));
+    others.flat_map(|(_, group)| group.instances()).cloned().collect()
+}
+
 /// Works out how a command goes over these instances. What the operator says lies on top of what the layers say.
 pub fn groups(stack: &Stack, command: Command, instances: &[Name], operator: &Rollout) -> Vec<Group> {
     let ranks = ranks(stack);

@@ -115,7 +115,13 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
             let (mut node, part) = node.begin();
             Box::pin(async move {
                 match turn {
-                    Turn::Now(health) => primary(shared, node, part, (command, health), online).await,
+                    Turn::Now { health, online: at_its_turn } => {
+                        // A saved plan has been made with one view for all.
+                        let moves =
+                            matches!(command, Command::Setup | Command::Shutdown) && node.saved.is_none();
+                        let online = at_its_turn.filter(|_| moves).unwrap_or(online);
+                        primary(shared, node, part, (command, health), online).await
+                    }
                     Turn::Never(result) => {
                         node.result = Some(result);
                         node

@@ -61,6 +61,8 @@ pub struct World {
     pub hosts: Mutex<BTreeMap<String, Host>>,
     pub statuses: Mutex<BTreeMap<Name, InstanceStatus>>,
     pub events: Mutex<Vec<RunEvent>>,
+    /// What happened, for reading: the phase, the instance, and a line.
+    pub log: Mutex<Vec<(usize, String, String)>>,
     /// What the store was told of a run.
     pub recorded: Mutex<Vec<RunEvent>>,
     pub batches: Mutex<Vec<String>>,
@@ -205,6 +207,7 @@ impl Evaluator for Port {
         request: EvaluateRequest,
         _: Box<dyn EvaluationObserver>,
     ) -> PortFuture<'_, Result<Collection, EvaluateFailure>> {
+        self.0.write_evaluation(&request);
         let instance = request.node.stack.this_instance.name;
         let host = self.0.hosts.lock().unwrap()[&instance];
         let failure = EvaluateFailure { recipe: None, message: "it traps".to_owned(), details: Vec::new() };
@@ -428,7 +431,10 @@ impl World {
             connector: port(),
             evaluator: port(),
             store: port(),
-            sink: Arc::new(move |event| world.events.lock().unwrap().push(event)),
+            sink: Arc::new(move |event| {
+                world.write_event(&event);
+                world.events.lock().unwrap().push(event);
+            }),
             stop: stop.clone(),
         };
         let request =
@@ -446,6 +452,49 @@ impl World {
             lock_wait: Duration::ZERO,
         };
         executor.run(&request, &settings).await.map_err(|error| error.to_string())
+    }
+
+    /// All that happened since the last time, phase by phase and in each instance by instance: what nodes do at the
+    /// same time has no order.
+    pub fn story(&self) -> String {
+        let mut log = std::mem::take(&mut *self.log.lock().unwrap());
+        log.sort_by(|(a, b, _), (c, d, _)| (a, b).cmp(&(c, d)));
+        log.into_iter().map(|(_, _, line)| line + "\n").collect()
+    }
+
+    fn write(&self, begins: bool, instance: &str, line: String) {
+        let mut log = self.log.lock().unwrap();
+        let phase = log.last().map_or(0, |(phase, ..)| *phase) + usize::from(begins);
+        log.push((phase, instance.to_owned(), line));
+    }
+
+    fn write_evaluation(&self, request: &EvaluateRequest) {
+        let stack = &request.node.stack;
+        let built_in = request.built_in.iter().map(ToString::to_string);
+        let recipes = request.run_list.iter().map(ToString::to_string);
+        let what: Vec<String> = built_in.chain(recipes).collect();
+        let online: Vec<&str> = stack.instances.iter().map(|instance| instance.name.as_str()).collect();
+        let instance = &stack.this_instance.name;
+        let line = format!("  {instance} {}: {}; online: {}", stack.event, what.join(" "), online.join(" "));
+        self.write(false, instance, line);
+    }
+
+    fn write_event(&self, event: &RunEvent) {
+        match event {
+            RunEvent::RunStarted { command, .. } => self.write(true, "", format!("run {command}")),
+            RunEvent::BatchStarted { layer, batch, of, .. } => {
+                self.write(true, "", format!(" {layer} batch {batch} of {of}"));
+            }
+            RunEvent::ConfigureStarted { generation, supersedes, .. } => {
+                let supersedes = supersedes.map_or_else(String::new, |old| format!(", supersedes {old}"));
+                self.write(true, "", format!(" reaction {}{supersedes}", generation.unwrap_or(0)));
+            }
+            RunEvent::ConfigurePending { pending } => self.write(true, "", format!("owed: {}", pending.why)),
+            RunEvent::StatusChanged { instance, from, to } => {
+                self.write(false, instance.as_str(), format!("  {instance} {from} -> {to}"));
+            }
+            _ => {}
+        }
     }
 
     pub fn status(&self, instance: &str) -> InstanceStatus {
