@@ -233,6 +233,14 @@ fn each_part_has_a_switch() {
     // A container's clock is not its own to set, unless it is asked for.
     assert!(!named(&all, "service["), "{all:?}");
     assert!(named(&plan("time_sync = true"), "service[systemd-timesyncd]"));
+    // Who has another program for it keeps that.
+    let host = site.host("node-1");
+    let install = ["apt-get", "install", "--yes", "--no-install-recommends", "chrony"];
+    host.check_exec(install).unwrap();
+    write(&site, "hosts = false\nhostname = false\npackages = false\ntime_sync = true", "");
+    let run = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!((run.counts("changed"), run.counts("skipped")), (0, 3), "{}", run.output);
+    assert!(host.check_exec(["dpkg", "--status", "chrony"]).unwrap().contains("install ok installed"));
     // A machine that was handed over keeps its name and its file.
     write(&site, "", &users);
     let text = site.stack().replace("host = ", "registered = true\nhost = ");

@@ -16,6 +16,9 @@ use super::{BuiltInResource, Situation};
 /// The group of the accounts that engine made.
 const GROUP: &str = "engine";
 
+/// Comes with sudo, whatever its package.
+const VISUDO: &str = "/usr/sbin/visudo";
+
 /// Where the topic's resources come from.
 const RECIPE: &str = "users";
 
@@ -34,7 +37,9 @@ pub(super) fn resources(situation: &Situation<'_>) -> Vec<BuiltInResource> {
             .push(BuiltInResource::new(RECIPE, "group").named(GROUP).with("system", Value::Boolean(true)));
     }
     if here.iter().any(|user| user.sudo) && situation.facts.package_manager != "unknown" {
-        resources.push(BuiltInResource::new(RECIPE, "package").listing(vec!["sudo".to_owned()]));
+        let sudo = BuiltInResource::new(RECIPE, "package").listing(vec!["sudo".to_owned()]);
+        // It may be there by another package, which this one would replace.
+        resources.push(sudo.not_if(Guard::PathExists { path: VISUDO.to_owned() }));
     }
     resources.extend(here.iter().flat_map(|user| present(user, &node)));
     let told = elsewhere.iter().filter(|user| user.remove).map(|user| user.name.as_str());
