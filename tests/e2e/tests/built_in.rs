@@ -123,9 +123,9 @@ fn names_of_hosts_follow_who_is_online() {
         assert_eq!(address_of(other.name(), on), other.address().to_string());
         assert_eq!(address_of(&format!("{}.example.net", other.name()), on), other.address().to_string());
     }
-    for event in ["setup", "configure"] {
-        nothing_changes(site.engine.json(&["plan", event]));
-        nothing_changes(site.engine.json(&["run", event]));
+    for command in ["setup", "configure", "install-dependencies"] {
+        nothing_changes(site.engine.json(&["plan", command]));
+        nothing_changes(site.engine.json(&["run", command]));
     }
 
     // What others write in the file stays.
@@ -197,6 +197,25 @@ fn users_log_in_with_their_keys_until_they_leave() {
     assert!(!carol.lets_in("nosudo", host) && !bob.lets_in("bob", host));
     assert_eq!(host.check_exec(["visudo", "-c"]).unwrap().matches("engine-").count(), 0);
     nothing_changes(site.engine.json(&["run", "configure"]));
+}
+
+#[test]
+fn it_is_so_without_systemd_and_with_dnf() {
+    let site = Site::up_guests("builtink", &["sysvinit", "dnf"], false);
+    let key = Key::new();
+    write(&site, "", &format!("[users.alice]\nssh_keys = [\"{}\"]\nsudo = true", key.public()));
+    let text = site.stack().replace("[layers.node]", "[layers.sysvinit]\n[layers.dnf]");
+    site.write_stack(&text);
+    site.engine.json(&["run", "setup"]).exits(0);
+    for host in site.fleet.hosts() {
+        assert!(key.gives_root("alice", host), "{}", host.name());
+        assert_eq!(host.check_exec(["hostname"]).unwrap(), format!("{}.example.net\n", host.name()));
+        assert_eq!(host.check_exec(["engine-probe"]).unwrap().trim(), "1.0");
+        for other in site.fleet.hosts().iter().filter(|other| other.name() != host.name()) {
+            assert_eq!(address_of(other.name(), host), other.address().to_string(), "on {}", host.name());
+        }
+    }
+    nothing_changes(site.engine.json(&["run", "setup"]));
 }
 
 #[test]

@@ -45,18 +45,18 @@ pub(super) fn resources(situation: &Situation<'_>) -> Vec<BuiltInResource> {
 }
 
 /// The line of an instance, as in hosts(5). None for an address that is a name, which the file cannot hold, or that
-/// every machine has for itself.
+/// every machine has for itself, as it has the name `localhost`.
 fn line(instance: &Instance) -> Option<String> {
     let address: IpAddr = instance.address.parse().ok()?;
     if address.is_loopback() || address.is_unspecified() {
         return None;
     }
     let hostname = instance.hostname.as_str();
-    let mut names = vec![hostname];
-    for name in [hostname.split('.').next().unwrap_or_default(), instance.name.as_str()] {
-        if !names.contains(&name) {
+    let mut names: Vec<&str> = Vec::new();
+    for name in [hostname, hostname.split('.').next().unwrap_or_default(), instance.name.as_str()] {
+        if name != "localhost" && !names.contains(&name) {
             names.push(name);
         }
     }
-    Some(format!("{address} {}", names.join(" ")))
+    (!names.is_empty()).then(|| format!("{address} {}", names.join(" ")))
 }

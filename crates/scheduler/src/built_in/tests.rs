@@ -185,6 +185,10 @@ fn hosts_are_those_online_and_the_machine_itself() {
         @"hosts: block_in_file[hosts] path=/etc/hosts -> delete"
     );
     assert_eq!(script(&stack, "lb-1", Command::Deploy, &["lb-1"], &debian()), "");
+    // Nobody else is `localhost`.
+    "localhost".clone_into(&mut stack.instances[0].hostname);
+    let text = script(&stack, "lb-1", Command::Configure, &[], &debian());
+    assert!(text.contains("10.0.0.1 lb-1") && !text.contains("localhost"), "{text}");
 }
 
 #[test]
