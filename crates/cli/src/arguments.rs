@@ -7,8 +7,10 @@ use engine_model::RunId;
 
 use crate::settings;
 
+mod resume;
 mod run;
 
+pub(crate) use resume::ResumeArguments;
 pub(crate) use run::{PlanArguments, RequestArguments, RunArguments, SelectionArguments};
 
 /// Configures the servers of a stack: its layers, its instances, its lifecycle.
@@ -69,6 +71,7 @@ pub(crate) enum Command {
   engine run deploy --stack demo --app site --comment 'release 1.4'
   engine run execute-recipes --stack demo --recipe base::motd --set motd=hello
   engine run update-dependencies --stack demo --layer app --batch 25% --canary
+  engine run setup --stack demo --retry-failed 12
   engine run setup --stack demo --verify  fails if a second run would change anything
   engine run --plan setup.plan            applies a saved plan, and nothing else
 
@@ -82,6 +85,16 @@ Attributes of a run lie on top of all others: cookbook default, stack, layer, --
   engine plan setup --stack demo --out setup.plan && engine run --plan setup.plan
   engine plan setup --stack demo --detailed-exitcode || echo it has drifted")]
     Plan(PlanArguments),
+
+    /// Take a run up where it stopped
+    ///
+    /// For a run whose controller was killed, that was stopped by Ctrl-C, or that lost its connection to hosts. It goes
+    /// on with the same stack, attributes and cookbooks; what was done is not done again, and who was not told of a
+    /// change is told. Hosts on which it failed are left as they are: `engine run --retry-failed` takes those.
+    #[command(after_help = "Examples:
+  engine resume --stack demo
+  engine resume 12 --stack demo --json")]
+    Resume(ResumeArguments),
 
     /// Show what the hosts of a stack are, without changing anything
     #[command(after_help = "Examples:

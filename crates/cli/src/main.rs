@@ -42,6 +42,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Run(arguments) => commands::run::run(&global, &arguments),
         Command::Plan(arguments) => commands::plan::plan(&global, &arguments),
+        Command::Resume(arguments) => commands::resume::resume(&global, &arguments),
         Command::Facts(arguments) => commands::facts::facts(&arguments),
         Command::Stack(command) => commands::stack::stack(&global, &command),
         Command::Instance(command) => commands::instance::instance(&command),

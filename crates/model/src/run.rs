@@ -37,12 +37,14 @@ pub enum RunState {
     Failed,
     /// The operator stopped it.
     Stopped,
+    /// Its controller was killed.
+    Interrupted,
 }
 
 impl RunState {
     /// All states.
-    pub const ALL: [RunState; 4] =
-        [RunState::Running, RunState::Successful, RunState::Failed, RunState::Stopped];
+    pub const ALL: [RunState; 5] =
+        [RunState::Running, RunState::Successful, RunState::Failed, RunState::Stopped, RunState::Interrupted];
 
     /// The state of that name.
     pub fn parse(name: &str) -> Option<RunState> {
@@ -56,6 +58,7 @@ impl RunState {
             RunState::Successful => "successful",
             RunState::Failed => "failed",
             RunState::Stopped => "stopped",
+            RunState::Interrupted => "interrupted",
         }
     }
 }
@@ -77,6 +80,9 @@ pub struct NewRun {
     pub operator: String,
     /// Why, in the operator's words; empty if they said nothing.
     pub comment: String,
+    /// The run that it follows from by itself, as a configure does that was owed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<RunId>,
 }
 
 /// A run that is remembered.

@@ -144,6 +144,11 @@ impl Evaluator for Runtime {
             })
         })
     }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        let digest = |cookbook: &Cookbook| cookbook.digest.to_hex().to_string();
+        self.cookbooks.iter().map(|(name, cookbook)| (name.clone(), digest(cookbook))).collect()
+    }
 }
 
 fn failure(recipe: Option<String>, error: &ContractError) -> EvaluateFailure {

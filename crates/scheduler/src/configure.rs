@@ -23,8 +23,8 @@ const ROUNDS: usize = 3;
 /// Lets nodes react until their view is true, or for so long as makes sense. `groups` is how they go.
 pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups: &[Group]) -> Vec<Progress> {
     let mut supersedes = None;
-    for _ in 0..ROUNDS {
-        let online = shared.online_without(&[]);
+    for attempt in 0..ROUNDS {
+        let (phase, online) = shared.online_at_reaction(shared.online_without(&[]), attempt == 0).await;
         let parts: Vec<Option<Part>> = nodes
             .iter()
             .map(|node| {
@@ -49,7 +49,7 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
                 Box::pin(async move {
                     match (part, turn) {
                         (Some(part), Turn::Now { health, .. }) => {
-                            reaction(&shared, &mut node, &part, &online, generation).await;
+                            reaction(&shared, &mut node, &part, phase, &online, generation).await;
                             if let (None, Some(health), Some(connected)) =
                                 (&node.result, health, &mut node.connected)
                             {

@@ -29,6 +29,17 @@ pub enum RunEvent {
         #[serde(default)]
         comment: String,
     },
+    /// A run that was interrupted goes on.
+    RunResumed {
+        /// The run.
+        run: RunId,
+        /// The stack.
+        stack: Name,
+        /// What was triggered.
+        command: Command,
+        /// The instances on which something is left to do, in stack-file order.
+        instances: Vec<Name>,
+    },
     /// Somebody else holds the stack; the run begins when they are done.
     WaitingForStack {
         /// Who, and for what.
@@ -210,6 +221,20 @@ pub enum RunEvent {
     },
     /// It is well.
     Healthy {
+        /// The instance.
+        instance: Name,
+    },
+    /// The connection to an instance was lost; it is reached again after a pause.
+    Reconnecting {
+        /// The instance.
+        instance: Name,
+        /// What happened.
+        error: String,
+        /// The pause, in seconds.
+        seconds: u64,
+    },
+    /// It was reached again, and its new agent goes on where the one before stopped.
+    Reconnected {
         /// The instance.
         instance: Name,
     },
@@ -411,6 +436,12 @@ pub struct RunSummary {
     /// Whether configure was part of it.
     #[serde(default)]
     pub reacted: bool,
+    /// The run; none for a plan.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// Whether it can be taken up again where it stopped.
+    #[serde(default)]
+    pub resumable: bool,
 }
 
 /// What became of a node's part of a run.
@@ -445,6 +476,7 @@ impl RunSummary {
         self.duration_ms += then.duration_ms;
         self.stopped |= then.stopped;
         self.reacted |= then.reacted;
+        self.resumable |= then.resumable;
         self
     }
 

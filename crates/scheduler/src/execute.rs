@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_model::{Attributes, Command, InstanceStatus, Name, NewRun, Rollout, RunId, RunState, Stack};
+use engine_model::{
+    Attributes, Command, InstanceStatus, Name, NewRun, Rollout, RunId, RunRecord, RunState, Stack,
+};
 use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
@@ -20,6 +22,7 @@ use crate::{
     lock::{self, Held, LockError},
     plan::{PlanError, Request, plan},
     ports::{Connector, Evaluator, Store, StoreFailure},
+    resume::{self, Attempted, Intent, ResumeError, journal::RunJournal},
     saved::{Recorder, SavedNode, SavedPlan},
     shared::{Shared, milliseconds},
     stop::StopSignal,
@@ -76,6 +79,9 @@ pub enum ExecuteError {
     /// The stack cannot be held.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The run is not taken up again.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// The saved plan is of another stack.
     #[error("the plan is of stack `{plan}`, and the stack file is of `{file}`")]
     OtherStack {
@@ -86,13 +92,32 @@ pub enum ExecuteError {
     },
 }
 
+/// What is kept of what is carried out, and where it begins.
+pub(crate) enum Keeping {
+    /// Nothing, as of a plan that is only shown.
+    Nothing,
+    /// The plan.
+    Plan(Recorder),
+    /// A run, but nothing to take it up by.
+    Run,
+    /// A run that can be taken up again, and the one that it follows from.
+    Journal(Box<Intent>, Option<RunId>),
+    /// The same of a run that is taken up again.
+    Again(Box<RunRecord>, [u8; 32], Attempted),
+}
+
 impl Executor {
     /// Plans a run and carries it out.
     pub async fn run(&self, request: &Request, settings: &Settings) -> Result<RunSummary, ExecuteError> {
-        self.holding(request.command, settings, async {
+        self.holding(request.command.name(), settings, async {
             let statuses = self.store.statuses(&self.stack.name).await?;
-            let work = Work::of(&self.stack, &plan(&self.stack, &statuses, request)?);
-            let summary = self.carry_out(work, statuses, &request.instances, settings, None).await?.0;
+            let plan = plan(&self.stack, &statuses, request)?;
+            let work = Work::of(&self.stack, &plan);
+            let keeping = match settings.mode {
+                Mode::Plan => Keeping::Nothing,
+                Mode::Apply => Keeping::Journal(Box::new(Intent::new(self, plan, request, settings)), None),
+            };
+            let summary = self.carry_out(work, statuses, &request.instances, settings, keeping).await?.0;
             self.catch_up(summary, settings).await
         })
         .await
@@ -100,7 +125,11 @@ impl Executor {
 
     /// Lets the stack react to what it has not reacted to yet: a configure of its own behind a run that had none, if
     /// instances entered or left the online ones in it or before it.
-    async fn catch_up(&self, summary: RunSummary, settings: &Settings) -> Result<RunSummary, ExecuteError> {
+    pub(crate) async fn catch_up(
+        &self,
+        summary: RunSummary,
+        settings: &Settings,
+    ) -> Result<RunSummary, ExecuteError> {
         if settings.mode == Mode::Plan || self.stop.is_set() || summary.reacted {
             return Ok(summary);
         }
@@ -114,20 +143,22 @@ impl Executor {
         let settings = Settings { comment: pending.why.clone(), ..settings.clone() };
         (self.sink)(RunEvent::ConfigurePending { pending });
         let work = Work::of(&self.stack, &configure);
-        let reaction = self.carry_out(work, statuses, &[], &settings, None).await?.0;
+        let intent = Intent::new(self, configure, &request, &settings);
+        let keeping = Keeping::Journal(Box::new(intent), summary.run);
+        let reaction = self.carry_out(work, statuses, &[], &settings, keeping).await?.0;
         Ok(summary.and(reaction))
     }
 
     /// Does something while nobody else changes the stack. A plan changes nothing, so it waits for nobody.
-    async fn holding<T>(
+    pub(crate) async fn holding<T>(
         &self,
-        command: Command,
+        operation: &str,
         settings: &Settings,
         work: impl Future<Output = Result<T, ExecuteError>>,
     ) -> Result<T, ExecuteError> {
         let held = match settings.mode {
             Mode::Plan => None,
-            Mode::Apply => Some(self.hold(command, settings).await?),
+            Mode::Apply => Some(self.hold(operation, settings).await?),
         };
         let done = work.await;
         if let Some(held) = held {
@@ -137,8 +168,8 @@ impl Executor {
         done
     }
 
-    async fn hold(&self, command: Command, settings: &Settings) -> Result<Held, LockError> {
-        let request = lock::request(&self.stack.name, &settings.operator, command.name());
+    async fn hold(&self, operation: &str, settings: &Settings) -> Result<Held, LockError> {
+        let request = lock::request(&self.stack.name, &settings.operator, operation);
         lock::take(&self.store, request, settings.lock_wait, &self.stop, &self.sink).await
     }
 
@@ -151,9 +182,8 @@ impl Executor {
         let settings = Settings { mode: Mode::Plan, ..settings.clone() };
         let statuses = self.store.statuses(&self.stack.name).await?;
         let work = Work::of(&self.stack, &plan(&self.stack, &statuses, request)?);
-        let recorder = Some(Recorder::default());
-        let (summary, nodes) =
-            self.carry_out(work, statuses, &request.instances, &settings, recorder).await?;
+        let keeping = Keeping::Plan(Recorder::default());
+        let (summary, nodes) = self.carry_out(work, statuses, &request.instances, &settings, keeping).await?;
         let is_whole = |name: &Name| nodes.iter().any(|node: &SavedNode| node.instance.name == *name);
         let missing = summary.nodes.iter().filter(|node| !is_whole(&node.instance)).map(|node| {
             let checkpoint = || "its plan ends at a checkpoint, and what follows cannot be known".to_owned();
@@ -175,33 +205,45 @@ impl Executor {
             let (plan, file) = (saved.stack.clone(), self.stack.name.clone());
             return Err(ExecuteError::OtherStack { plan, file });
         }
-        self.holding(saved.command, settings, async {
+        self.holding(saved.command.name(), settings, async {
             let statuses = self.store.statuses(&self.stack.name).await?;
-            Ok(self.carry_out(Work::saved(saved), statuses, &[], settings, None).await?.0)
+            Ok(self.carry_out(Work::saved(saved), statuses, &[], settings, Keeping::Run).await?.0)
         })
         .await
     }
 
-    async fn carry_out(
+    pub(crate) async fn carry_out(
         &self,
         work: Work,
         statuses: BTreeMap<Name, InstanceStatus>,
         named: &[Name],
         settings: &Settings,
-        recorder: Option<Recorder>,
+        keeping: Keeping,
     ) -> Result<(RunSummary, Vec<SavedNode>), ExecuteError> {
         let began = Instant::now();
-        let run = match settings.mode {
-            Mode::Apply => {
-                let new = NewRun {
-                    stack: self.stack.name.clone(),
-                    command: work.command,
-                    operator: settings.operator.clone(),
-                    comment: settings.comment.clone(),
-                };
-                Some(self.store.begin_run(new).await?)
+        let new = |follows| NewRun {
+            stack: self.stack.name.clone(),
+            command: work.command,
+            operator: settings.operator.clone(),
+            comment: settings.comment.clone(),
+            follows,
+        };
+        let resumed = matches!(keeping, Keeping::Again(..));
+        let journal =
+            |run, key, attempted| Some(RunJournal::new(Arc::clone(&self.store), run, key, attempted));
+        let (run, journal, recorder) = match keeping {
+            Keeping::Nothing => (None, None, None),
+            Keeping::Plan(recorder) => (None, None, Some(recorder)),
+            Keeping::Run => (Some(self.store.begin_run(new(None), None).await?), None, None),
+            Keeping::Journal(intent, follows) => {
+                let key = intent.key;
+                let run = self.store.begin_run(new(follows), Some(intent)).await?;
+                (Some(run), journal(run, key, Attempted::default()), None)
             }
-            Mode::Plan => None,
+            Keeping::Again(record, key, attempted) => {
+                self.store.reopen_run(record.id).await?;
+                (Some(record.id), journal(record.id, key, attempted), None)
+            }
         };
         let (history, writer) = run.map(|run| history::begin(Arc::clone(&self.store), run)).unzip();
         let shared = Arc::new(Shared {
@@ -211,6 +253,7 @@ impl Executor {
             connector: Arc::clone(&self.connector),
             store: Arc::clone(&self.store),
             sink: Arc::clone(&self.sink),
+            journal,
             history,
             stop: self.stop.clone(),
             mode: settings.mode,
@@ -226,23 +269,34 @@ impl Executor {
             statuses: Mutex::new(statuses),
             store_failure: Mutex::new(None),
         });
-        shared.emit(RunEvent::RunStarted {
-            run,
-            stack: self.stack.name.clone(),
-            command: work.command,
-            mode: settings.mode,
-            instances: work.nodes.iter().map(|node| node.instance.name.clone()).collect(),
-            operator: settings.operator.clone(),
-            comment: settings.comment.clone(),
+        shared.emit(match run.filter(|_| resumed) {
+            Some(run) => RunEvent::RunResumed {
+                run,
+                stack: self.stack.name.clone(),
+                command: work.command,
+                instances: work.names_without(&shared.over(&work)),
+            },
+            None => RunEvent::RunStarted {
+                run,
+                stack: self.stack.name.clone(),
+                command: work.command,
+                mode: settings.mode,
+                instances: work.names_without(&BTreeMap::new()),
+                operator: settings.operator.clone(),
+                comment: settings.comment.clone(),
+            },
         });
         let reacted = work.nodes.iter().any(|node| node.reaction.is_some());
         let (nodes, planned) = carry_out(&shared, work).await;
-        let summary = RunSummary {
+        let mut summary = RunSummary {
             nodes,
             duration_ms: milliseconds(began.elapsed()),
             stopped: shared.stop.is_set(),
             reacted,
+            run,
+            resumable: false,
         };
+        summary.resumable = shared.is_journaled() && resume::is_resumable(&summary);
         // Whatever the store says, the operator wants to know where each host stands.
         shared.emit(RunEvent::RunFinished { summary: summary.clone() });
         let written = match (&shared.history, writer) {

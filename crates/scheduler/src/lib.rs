@@ -17,6 +17,7 @@ pub mod plan;
 pub mod ports;
 mod reboot;
 mod replay;
+pub mod resume;
 mod rolling;
 pub mod rollout;
 pub mod saved;

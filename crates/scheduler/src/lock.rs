@@ -115,6 +115,11 @@ async fn renew(store: Arc<dyn Store>, lock: StackLock, stop: StopSignal, sink: S
     }
 }
 
+/// Whether whoever holds a stack may still be at work; not if that was a process of this machine that is no more.
+pub fn is_alive(holder: &StackLock) -> bool {
+    !is_gone(holder, &request(&holder.stack, &holder.owner, &holder.operation))
+}
+
 /// Whether the holder was a process of this machine that is no more.
 fn is_gone(holder: &StackLock, request: &LockRequest) -> bool {
     let processes = Path::new("/proc");

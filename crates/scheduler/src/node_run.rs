@@ -21,6 +21,7 @@ use crate::{
         AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, EvaluationObserver, LogLevel, Session,
         SessionFailure,
     },
+    resume::{Entry, Position},
     saved::SavedStep,
     shared::Shared,
     view,
@@ -52,6 +53,10 @@ pub(crate) struct NodeRun {
     pub(crate) quiet: bool,
     /// Whether the event in hand may change the node.
     mode: Mode,
+    /// Where in the run the step in hand stands.
+    at: Option<Position>,
+    /// Checkpoints that it has passed.
+    checkpoints: usize,
     /// What is kept of it.
     pub(crate) record: Record,
 }
@@ -130,6 +135,8 @@ impl NodeRun {
             counts: Counts::default(),
             quiet: false,
             mode: Mode::Plan,
+            at: None,
+            checkpoints: 0,
             record: Record::default(),
         }
     }
@@ -138,18 +145,42 @@ impl NodeRun {
         self.instance.name.clone()
     }
 
-    /// Runs one event with the given instances online.
-    pub(crate) async fn step(&mut self, step: &Step, online: &[Name]) -> Result<(), NodeResult> {
+    /// Talks to a new agent of the node from here on.
+    pub(crate) fn go_on(&mut self, session: Session) {
+        self.facts = session.facts;
+        self.sender = session.sender;
+        self.receiver = session.receiver;
+    }
+
+    /// Runs one event with the given instances online, or what is left of it.
+    pub(crate) async fn step(
+        &mut self,
+        step: &Step,
+        online: &[Name],
+        at: Position,
+    ) -> Result<(), NodeResult> {
         let built_in = self.built_in(step, online);
         if step.run_list.is_empty() && built_in.is_empty() {
+            return Ok(());
+        }
+        if self.shared.is_done(&self.instance.name, at, &self.facts.boot_id) {
             return Ok(());
         }
         if self.shared.stop.is_set() {
             return Err(NodeResult::Stopped { position: format!("before {}", step.event) });
         }
         self.shared.emit(RunEvent::EventStarted { instance: self.name(), event: step.event });
+        if let Some(then) = self.shared.facts_then(&self.instance.name, at) {
+            self.facts = then;
+        }
+        (self.at, self.checkpoints) = (Some(at), 0);
         self.begin(step.event, self.shared.mode).await?;
         let result = self.evaluated_step(step, built_in, online).await;
+        self.at = None;
+        if result.is_ok() {
+            let (reboot, boot_id) = (self.reboot.clone(), self.facts.boot_id.clone());
+            self.shared.write_ahead(Entry::StepDone { instance: self.name(), at, reboot, boot_id }).await?;
+        }
         if result.is_ok()
             && let Some(recorder) = &self.shared.recorder
         {
@@ -174,7 +205,8 @@ impl NodeRun {
         self.declared = 0;
         self.failure = None;
         let (run, event) = (self.shared.run_label.clone(), event.name().to_owned());
-        self.send(ToAgent::Begin { run, event, mode, place: None }).await?;
+        let place = self.at.and_then(|at| self.shared.place(at));
+        self.send(ToAgent::Begin { run, event, mode, place }).await?;
         match self.generation.filter(|_| mode == Mode::Apply) {
             Some(generation) => {
                 let stack = self.shared.stack.name.to_string();
@@ -273,7 +305,7 @@ impl NodeRun {
                     FromRecipe::Checkpoint(batch, reply) => {
                         let end = self.apply(batch).await?;
                         let answer = match (&end, self.shared.mode) {
-                            (End::Complete, Mode::Apply) => Checkpoint::Reached(self.facts.clone()),
+                            (End::Complete, Mode::Apply) => Checkpoint::Reached(self.reach_checkpoint().await?),
                             // Nothing would change, so what is known of the node stays true.
                             (End::Complete, Mode::Plan) if self.counts.changed + self.counts.unknown == 0 => {
                                 Checkpoint::Reached(self.facts.clone())
@@ -325,6 +357,15 @@ impl NodeRun {
         }
     }
 
+    /// What the recipes see of the node from here on.
+    async fn reach_checkpoint(&mut self) -> Result<Box<Facts>, NodeResult> {
+        let number = self.checkpoints;
+        self.checkpoints += 1;
+        let facts = self.shared.reach_checkpoint(&self.instance.name, self.at, number, &self.facts).await?;
+        self.facts.clone_from(&facts);
+        Ok(facts)
+    }
+
     pub(crate) async fn apply(&mut self, collection: Collection) -> Result<End, NodeResult> {
         if collection.resources.is_empty() {
             return Ok(End::Complete);
@@ -333,6 +374,9 @@ impl NodeRun {
             return Ok(End::Stopped {
                 remaining: u32::try_from(collection.resources.len()).unwrap_or(u32::MAX),
             });
+        }
+        if let Some(at) = self.at.filter(|_| self.declared == 0) {
+            self.shared.begin_step(&self.instance.name, at, &self.facts).await?;
         }
         self.touched |= self.mode == Mode::Apply;
         for resource in &collection.resources {

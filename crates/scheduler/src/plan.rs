@@ -33,7 +33,7 @@ impl Request {
 }
 
 /// The steps of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPlan {
     /// What was asked for.
     pub command: Command,
@@ -44,7 +44,7 @@ pub struct RunPlan {
 }
 
 /// What one instance does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePlan {
     /// The instance.
     pub instance: Name,
@@ -53,7 +53,7 @@ pub struct NodePlan {
 }
 
 /// One event, or one command that is none, on one instance: what engine itself declares, then the recipes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The event, or the command.
     pub event: Command,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     built_in::BuiltInResource,
     event::{Counts, NodeResult, RunEvent},
+    resume::{Entry, Intent, Journal},
 };
 
 /// A future that a port's method returns.
@@ -79,6 +80,9 @@ pub trait Evaluator: Send + Sync {
         request: EvaluateRequest,
         observer: Box<dyn EvaluationObserver>,
     ) -> PortFuture<'_, Result<Collection, EvaluateFailure>>;
+
+    /// The digest of each cookbook: with the same ones, the same inputs declare the same resources.
+    fn digests(&self) -> BTreeMap<String, String>;
 }
 
 /// What to evaluate.
@@ -212,9 +216,21 @@ pub trait Store: Send + Sync {
         stack: &'a Name,
         begun: ConfigureBegun,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
-    /// Begins a run.
-    fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>>;
-    /// Ends a run.
+    /// Begins a run, and at once remembers durably what it is to do, if it can be taken up again. Runs of the stack that
+    /// are said to be running are interrupted then; and what would be needed to take earlier ones up is forgotten, but for
+    /// the one that this run follows from.
+    fn begin_run(
+        &self,
+        run: NewRun,
+        intent: Option<Box<Intent>>,
+    ) -> PortFuture<'_, Result<RunId, StoreFailure>>;
+    /// Goes on with a run that was interrupted.
+    fn reopen_run(&self, run: RunId) -> PortFuture<'_, Result<(), StoreFailure>>;
+    /// Remembers what is about to be done, or was done; it survives a loss of power when this returns.
+    fn write_ahead(&self, run: RunId, entry: Entry) -> PortFuture<'_, Result<(), StoreFailure>>;
+    /// What is needed to take a run up again; nothing if it cannot be.
+    fn journal(&self, run: RunId) -> PortFuture<'_, Result<Option<Journal>, StoreFailure>>;
+    /// Ends a run. Of one that ended well nothing is kept to take it up.
     fn end_run(&self, run: RunId, state: RunState) -> PortFuture<'_, Result<(), StoreFailure>>;
     /// Remembers what happened in a run, behind what is remembered of it already.
     fn record(&self, run: RunId, events: Vec<TimedEvent>) -> PortFuture<'_, Result<(), StoreFailure>>;

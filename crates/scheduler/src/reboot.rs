@@ -36,9 +36,7 @@ pub(crate) async fn if_requested(node: &mut NodeRun) -> Result<(), NodeResult> {
     go_down(node).await?;
     let session = come_back(node, began, &reason).await?;
     node.shared.emit(RunEvent::Rebooted { instance: name, duration_ms: milliseconds(began.elapsed()) });
-    node.facts = session.facts;
-    node.sender = session.sender;
-    node.receiver = session.receiver;
+    node.go_on(session);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::{
     execute::Sink,
     history::History,
     ports::{Connector, Evaluator, Store, StoreFailure},
+    resume::journal::RunJournal,
     rollout::{self, Group},
     saved::{Recorder, SavedNode},
     stop::StopSignal,
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) sink: Sink,
+    /// What is written down so that the run can be taken up again; nothing for a plan, saved or not.
+    pub(crate) journal: Option<RunJournal>,
     /// Remembers what happens; a plan is not remembered.
     pub(crate) history: Option<History>,
     pub(crate) permits: Semaphore,
@@ -59,6 +62,11 @@ impl Shared {
     pub(crate) fn status(&self, instance: &Name) -> InstanceStatus {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.get(instance).copied().unwrap_or_default()
+    }
+
+    /// The store has failed, which is said at the end.
+    pub(crate) fn keep_store_failure(&self, failure: StoreFailure) {
+        *self.store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
     }
 
     /// In a plan the status is remembered for the rest of the plan alone.
@@ -80,11 +88,7 @@ impl Shared {
 
     /// What the store gave; that it failed is told at the end of the run.
     pub(crate) fn keep<T>(&self, stored: Result<T, StoreFailure>) -> Option<T> {
-        stored
-            .map_err(|failure| {
-                *self.store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-            })
-            .ok()
+        stored.map_err(|failure| self.keep_store_failure(failure)).ok()
     }
 
     /// What was planned for a node, if a plan is kept and this is a whole one.
@@ -138,6 +142,9 @@ impl Shared {
             counts: node.connected.map_or_else(Counts::default, |connected| connected.counts),
             duration_ms: milliseconds(node.began.elapsed()),
         };
+        if node.over {
+            return summary;
+        }
         self.emit(RunEvent::NodeFinished {
             instance: summary.instance.clone(),
             result: summary.result.clone(),

@@ -1,6 +1,6 @@
 //! What a run does on its nodes, side by side.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use crate::{
     configure,
@@ -10,6 +10,7 @@ use crate::{
     plan::{NodePlan, RunPlan, Step},
     ports::ConnectFailure,
     reboot, replay,
+    resume::{Phase, Position, reconnect::Tries},
     rolling::{Job, Turn, roll_out},
     saved::{SavedNode, SavedPlan, SavedStep},
     shared::{Shared, milliseconds},
@@ -55,6 +56,12 @@ impl Work {
         Work { command: plan.command, nodes: nodes.collect() }
     }
 
+    /// The instances but some, in stack-file order.
+    pub(crate) fn names_without(&self, without: &BTreeMap<Name, NodeResult>) -> Vec<Name> {
+        let names = self.nodes.iter().map(|node| &node.instance.name);
+        names.filter(|name| !without.contains_key(*name)).cloned().collect()
+    }
+
     pub(crate) fn saved(plan: &SavedPlan) -> Self {
         let part = |steps: &Option<Vec<SavedStep>>| steps.clone().map(Part::Saved);
         let nodes = plan.nodes.iter().map(|node| NodeWork {
@@ -79,6 +86,8 @@ pub(crate) struct Progress {
     pub(crate) parts: (bool, bool),
     /// The plan that is to be compared with the node before the second part, if there was no first one.
     pub(crate) saved: Option<SavedNode>,
+    /// An earlier attempt of the run came to the end.
+    pub(crate) over: bool,
 }
 
 impl NodeWork {
@@ -88,7 +97,7 @@ impl NodeWork {
         let parts = (primary.is_some(), reaction.is_some());
         let (connected, result) = (None, None);
         let began = Instant::now();
-        (Progress { instance, began, connected, result, reaction, parts, saved }, primary)
+        (Progress { instance, began, connected, result, reaction, parts, saved, over: false }, primary)
     }
 }
 
@@ -103,6 +112,7 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
     let reacting: Vec<Name> = work.nodes.iter().map(|node| node.instance.name.clone()).collect();
     let moving = if matches!(command, Command::Setup | Command::Shutdown) { &first[..] } else { &[] };
     let online = shared.online_without(moving);
+    let mut over = shared.over(&work);
     // What was asked for goes as the layers say; a reaction to it, all at once.
     let (groups, react_groups) = match command {
         Command::Configure => (Vec::new(), shared.groups(command, &reacting)),
@@ -111,18 +121,24 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, work: Work) -> (Vec<NodeSumm
     let jobs = work.nodes.into_iter().map(|node| {
         let (shared, online) = (Arc::clone(shared), online.clone());
         let name = node.instance.name.clone();
+        let ended = over.remove(&name);
         let job: Job = Box::new(move |turn| {
             let (mut node, part) = node.begin();
             Box::pin(async move {
-                match turn {
-                    Turn::Now { health, online: at_its_turn } => {
+                node.over = ended.is_some();
+                match (ended, turn) {
+                    (Some(ended), _) => {
+                        node.result = Some(ended).filter(|ended| !ended.is_success());
+                        node
+                    }
+                    (None, Turn::Now { health, online: at_its_turn }) => {
                         // A saved plan has been made with one view for all.
                         let moves =
                             matches!(command, Command::Setup | Command::Shutdown) && node.saved.is_none();
                         let online = at_its_turn.filter(|_| moves).unwrap_or(online);
                         primary(shared, node, part, (command, health), online).await
                     }
-                    Turn::Never(result) => {
+                    (None, Turn::Never(result)) => {
                         node.result = Some(result);
                         node
                     }
@@ -169,6 +185,10 @@ async fn primary(
     }
     // Without a first part the saved plan is compared before the second one.
     let Some(part) = part else { return node };
+    if let Some(ended) = shared.ended(&name, Phase::First) {
+        node.result = Some(ended).filter(|ended| !ended.is_success());
+        return node;
+    }
     let saved = node.saved.take();
     if let (Some(saved), Some(connected)) = (&saved, &mut node.connected)
         && let Err(refused) = replay::verify(connected, saved, &online).await
@@ -177,14 +197,20 @@ async fn primary(
         node.result = Some(refused);
         return node;
     }
-    let before = shared.status(&name);
+    let (before, online) = match shared.begin_node(&name, online).await {
+        Ok(begun) => begun,
+        Err(failed) => {
+            node.result = Some(failed);
+            return node;
+        }
+    };
     if let Some(during) = status::during(command) {
         shared.set_status(&name, during).await;
     }
     if let Some(connected) = &mut node.connected {
         connected.limit = shared.time_limit(command, &node.instance).map(TimeLimit::new);
     }
-    let mut result = run_part(&mut node, &part, &online).await;
+    let mut result = run_part(&mut node, &part, Phase::First, &online).await;
     if let (Ok(()), Some(health), Some(connected)) = (&result, health, &mut node.connected) {
         result = health::check(connected, command, &health).await;
     }
@@ -192,7 +218,9 @@ async fn primary(
         connected.release().await;
     }
     let touched = node.connected.as_ref().is_some_and(|connected| connected.touched);
+    let touched = touched || shared.was_touched(&name);
     shared.set_status(&name, status::after(command, before, touched, &result)).await;
+    shared.end_phase(&name, Phase::First, &result).await;
     node.result = result.err();
     node
 }
@@ -202,33 +230,48 @@ pub(crate) async fn reaction(
     shared: &Arc<Shared>,
     node: &mut Progress,
     part: &Part,
+    phase: Phase,
     online: &[Name],
     generation: Option<u64>,
 ) {
+    if let Some(ended) = shared.ended(&node.instance.name, phase) {
+        node.result = Some(ended).filter(|ended| !ended.is_success());
+        return;
+    }
     let _permit = shared.permits.acquire().await;
+    // Who was through has not been reached in this attempt.
+    node.over = false;
+    if node.connected.is_none()
+        && let Err(result) = connect(shared, node, false).await
+    {
+        node.result = Some(result);
+        return;
+    }
     if let Some(connected) = &mut node.connected {
         connected.record.reaction = true;
         connected.generation = generation;
     }
     let result = match (node.saved.take(), &mut node.connected) {
         (Some(saved), Some(connected)) => match replay::verify(connected, &saved, online).await {
-            Ok(()) => run_part(node, part, online).await,
+            Ok(()) => run_part(node, part, phase, online).await,
             Err(refused) => Err(refused),
         },
-        _ => run_part(node, part, online).await,
+        _ => run_part(node, part, phase, online).await,
     };
     let name = &node.instance.name;
     let status = status::after(Command::Configure, shared.status(name), true, &result);
     shared.set_status(name, status).await;
+    shared.end_phase(name, phase, &result).await;
     node.result = result.err();
 }
 
-async fn run_part(node: &mut Progress, part: &Part, online: &[Name]) -> Result<(), NodeResult> {
+async fn run_part(node: &mut Progress, part: &Part, phase: Phase, online: &[Name]) -> Result<(), NodeResult> {
     let Some(connected) = &mut node.connected else { return Ok(()) };
     match part {
         Part::Evaluate(steps) => {
-            for step in steps {
-                connected.step(step, online).await?;
+            let mut tries = Tries::new();
+            for (number, step) in steps.iter().enumerate() {
+                tries.step(connected, step, online, Position { phase, step: number }).await?;
             }
         }
         Part::Saved(steps) => {

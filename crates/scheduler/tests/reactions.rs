@@ -33,7 +33,7 @@ async fn a_burst_is_one_configure_and_nothing_is_owed_after_it() {
     assert_eq!(configures(&world), ["1: a b c"], "the view is the same");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_is_lost_while_others_react_makes_them_react_again() {
     let world = World::new(&[("a", ONLINE), ("b", ONLINE), ("c", ONLINE)]);
     let summary = world.run(Command::Configure, &[], &[("b", Host::Breaks)]).await.unwrap();
@@ -42,7 +42,7 @@ async fn who_is_lost_while_others_react_makes_them_react_again() {
     assert_eq!(world.configure.lock().unwrap().pending, None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_run_without_a_reaction_is_followed_by_one_if_somebody_left() {
     let world = World::new(&[("a", ONLINE), ("b", ONLINE), ("c", ONLINE)]);
     let summary = world.run(Command::ExecuteRecipes, &["b"], &[("b", Host::Breaks)]).await.unwrap();

@@ -7,7 +7,7 @@ use engine_protocol::{Spec, resource::ExecuteSpec};
 use engine_scheduler::{NodeResult, RunEvent};
 use scripted::{Host, World, directory, name, result};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_host_that_is_lost_in_its_first_setup_is_not_online_afterwards() {
     let world = World::new(&[("app-1", InstanceStatus::Pending), ("app-2", InstanceStatus::Online)]);
     let summary = world.run(Command::Setup, &["app-1"], &[("app-1", Host::Breaks)]).await.unwrap();
@@ -17,7 +17,7 @@ async fn a_host_that_is_lost_in_its_first_setup_is_not_online_afterwards() {
     assert_eq!(world.status("app-1"), InstanceStatus::SetupFailed);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_host_that_is_lost_while_it_serves_is_back_when_it_answers() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
     world.run(Command::Configure, &[], &[("app-1", Host::Breaks)]).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_failed_setup_takes_out_of_service_and_stops_nobody_else() {
     assert_eq!(*result(&summary, "app-2"), NodeResult::Successful);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_interrupted_shutdown_is_not_online_and_is_taken_up_again() {
     let world = World::new(&[("app-1", InstanceStatus::Online), ("app-2", InstanceStatus::Online)]);
     world.run(Command::Shutdown, &["app-1"], &[("app-1", Host::Breaks)]).await.unwrap();

@@ -3,12 +3,15 @@
 //! One file next to the stacks. Several processes may use it; SQLite's own locking orders them.
 
 mod configures;
+mod journals;
 mod locks;
 mod migrations;
 mod nodes;
 
 use std::{
     collections::BTreeMap,
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -18,14 +21,20 @@ use engine_model::{
     ConfigureBegun, ConfigureState, InstanceStatus, Name, NewRun, RunId, RunRecord, RunState, StackLock,
     StatusRecord,
 };
-use engine_scheduler::ports::{LockRequest, NodeRunRecord, PortFuture, Store, StoreFailure, TimedEvent};
+use engine_scheduler::{
+    ports::{LockRequest, NodeRunRecord, PortFuture, Store, StoreFailure, TimedEvent},
+    resume::{Entry, Intent, Journal},
+};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Columns of a run, in the order in which they are read.
-const RUN: &str = "id, stack, event, operator, comment, state, started_ms, ended_ms";
+const RUN: &str = "id, stack, event, operator, comment, state, started_ms, ended_ms, follows";
 
 /// What happened is remembered of so many runs of a stack; that they were, of all.
 const KEPT: u32 = 200;
+
+/// What SQLite takes for no file at all.
+const IN_MEMORY: &str = ":memory:";
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,10 +49,10 @@ pub struct SqliteStore {
 /// Why the state file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Its directory cannot be made.
+    /// It or its directory cannot be made.
     #[error("{}: {source}", .path.display())]
     Directory {
-        /// The directory.
+        /// Which.
         path: PathBuf,
         /// What happened.
         source: std::io::Error,
@@ -76,6 +85,7 @@ impl SqliteStore {
                 .map_err(|source| StoreError::Directory { path: parent.to_owned(), source })?;
         }
         let sqlite = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        make_private(path).map_err(|source| StoreError::Directory { path: path.to_owned(), source })?;
         let mut connection = Connection::open(path).map_err(sqlite)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
         connection
@@ -94,7 +104,7 @@ impl SqliteStore {
 
     /// An empty store that nobody else sees, for who must leave no file behind.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::open(Path::new(":memory:"))
+        Self::open(Path::new(IN_MEMORY))
     }
 
     /// Runs a query on a thread that may block.
@@ -115,6 +125,14 @@ impl SqliteStore {
             }
         })
     }
+}
+
+/// Makes the file so that nobody else can read it: attributes of the stack and facts of nodes are in it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if path == Path::new(IN_MEMORY) || path.exists() {
+        return Ok(());
+    }
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 fn now_ms() -> i64 {
@@ -236,39 +254,69 @@ impl Store for SqliteStore {
         self.with(move |connection| configures::end(connection, &stack, begun))
     }
 
-    fn begin_run(&self, run: NewRun) -> PortFuture<'_, Result<RunId, StoreFailure>> {
+    fn begin_run(
+        &self,
+        run: NewRun,
+        intent: Option<Box<Intent>>,
+    ) -> PortFuture<'_, Result<RunId, StoreFailure>> {
         self.with(move |connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO run (stack, event, operator, comment, state, started_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    run.stack.as_str(),
-                    run.command.name(),
-                    run.operator,
-                    run.comment,
-                    RunState::Running.name(),
-                    now_ms()
-                ],
-            )?;
-            let id = transaction.last_insert_rowid();
-            transaction.execute(
-                "DELETE FROM run_event WHERE run IN
-                 (SELECT id FROM run WHERE stack = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-                params![run.stack.as_str(), KEPT],
-            )?;
-            transaction.commit()?;
-            Ok(RunId(u64::try_from(id).unwrap_or_default()))
+            journals::durably(connection, |transaction| {
+                transaction.execute(
+                    "INSERT INTO run (stack, event, operator, comment, state, started_ms, follows)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        run.stack.as_str(),
+                        run.command.name(),
+                        run.operator,
+                        run.comment,
+                        RunState::Running.name(),
+                        now_ms(),
+                        run.follows.map(key)
+                    ],
+                )?;
+                let id = RunId(unsigned(transaction.last_insert_rowid()));
+                transaction.execute(
+                    "DELETE FROM run_event WHERE run IN
+                     (SELECT id FROM run WHERE stack = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+                    params![run.stack.as_str(), KEPT],
+                )?;
+                journals::begin(transaction, run.stack.as_str(), id, run.follows, intent.as_deref())?;
+                Ok(id)
+            })
         })
+    }
+
+    fn reopen_run(&self, run: RunId) -> PortFuture<'_, Result<(), StoreFailure>> {
+        self.with(move |connection| {
+            connection.execute(
+                "UPDATE run SET state = ?2, ended_ms = NULL WHERE id = ?1",
+                params![key(run), RunState::Running.name()],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn write_ahead(&self, run: RunId, entry: Entry) -> PortFuture<'_, Result<(), StoreFailure>> {
+        self.with(move |connection| {
+            journals::durably(connection, |transaction| journals::add(transaction, run, &entry))
+        })
+    }
+
+    fn journal(&self, run: RunId) -> PortFuture<'_, Result<Option<Journal>, StoreFailure>> {
+        self.with(move |connection| journals::read(connection, run))
     }
 
     fn end_run(&self, run: RunId, state: RunState) -> PortFuture<'_, Result<(), StoreFailure>> {
         self.with(move |connection| {
-            connection.execute(
+            let transaction = connection.transaction()?;
+            transaction.execute(
                 "UPDATE run SET state = ?2, ended_ms = ?3 WHERE id = ?1",
                 params![key(run), state.name(), now_ms()],
             )?;
-            Ok(())
+            if state == RunState::Successful {
+                journals::forget(&transaction, run)?;
+            }
+            transaction.commit()
         })
     }
 
@@ -352,7 +400,13 @@ fn run_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRecord> {
     let command = row.get::<_, String>(2)?.parse().map_err(|error| conversion(2, error))?;
     Ok(RunRecord {
         id: RunId(unsigned(row.get(0)?)),
-        run: NewRun { stack, command, operator: row.get(3)?, comment: row.get(4)? },
+        run: NewRun {
+            stack,
+            command,
+            operator: row.get(3)?,
+            comment: row.get(4)?,
+            follows: row.get::<_, Option<i64>>(8)?.map(|run| RunId(unsigned(run))),
+        },
         // A state of a later version is one that ended otherwise than well.
         state: RunState::parse(&row.get::<_, String>(5)?).unwrap_or(RunState::Failed),
         started_ms: unsigned(row.get(6)?),
@@ -392,9 +446,9 @@ mod tests {
     async fn runs_are_numbered_upwards() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("state.db")).unwrap();
-        let first = store.begin_run(new_run(Command::Setup)).await.unwrap();
+        let first = store.begin_run(new_run(Command::Setup), None).await.unwrap();
         store.end_run(first, RunState::Successful).await.unwrap();
-        let second = store.begin_run(new_run(Command::Configure)).await.unwrap();
+        let second = store.begin_run(new_run(Command::Configure), None).await.unwrap();
         assert!(second > first);
         let runs = store.runs(&name("a"), 10).await.unwrap();
         let told: Vec<_> = runs.iter().map(|run| (run.id, run.run.command, run.state)).collect();
@@ -438,13 +492,19 @@ mod tests {
     }
 
     fn new_run(command: Command) -> NewRun {
-        NewRun { stack: name("a"), command, operator: "ana@desk".into(), comment: "why not".into() }
+        NewRun {
+            stack: name("a"),
+            command,
+            operator: "ana@desk".into(),
+            comment: "why not".into(),
+            follows: None,
+        }
     }
 
     #[tokio::test]
     async fn what_happened_is_told_again_in_order() {
         let store = SqliteStore::in_memory().unwrap();
-        let run = store.begin_run(new_run(Command::Setup)).await.unwrap();
+        let run = store.begin_run(new_run(Command::Setup), None).await.unwrap();
         let event = |at_ms, instance: &str| TimedEvent {
             at_ms,
             event: RunEvent::Connecting { instance: name(instance) },
@@ -458,14 +518,14 @@ mod tests {
     #[tokio::test]
     async fn of_old_runs_it_is_forgotten_what_happened() {
         let store = SqliteStore::in_memory().unwrap();
-        let first = store.begin_run(new_run(Command::Setup)).await.unwrap();
+        let first = store.begin_run(new_run(Command::Setup), None).await.unwrap();
         let event = TimedEvent { at_ms: 1, event: RunEvent::Connecting { instance: name("a") } };
         store.record(first, vec![event]).await.unwrap();
         for _ in 1..KEPT {
-            store.begin_run(new_run(Command::Setup)).await.unwrap();
+            store.begin_run(new_run(Command::Setup), None).await.unwrap();
         }
         assert_eq!(store.events(first).await.unwrap().len(), 1);
-        store.begin_run(new_run(Command::Setup)).await.unwrap();
+        store.begin_run(new_run(Command::Setup), None).await.unwrap();
         assert_eq!(store.events(first).await.unwrap().len(), 0);
         assert!(store.run(first).await.unwrap().is_some());
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
 CREATE TABLE instance (
     stack      TEXT NOT NULL,
@@ -52,6 +52,15 @@ CREATE TABLE configure (
     pending_why      TEXT,
     pending_after    INTEGER
 ) STRICT;
+",
+    "
+ALTER TABLE run ADD COLUMN follows INTEGER;
+CREATE TABLE run_journal (
+    run   INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    seq   INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -55,12 +55,13 @@ pub(crate) fn node_runs(
          ORDER BY e.run DESC, e.seq DESC LIMIT ?3",
         columns.join(", "),
     ))?;
+    let (at, event) = (columns.len(), columns.len() + 1);
     let rows = select.query_map(params![stack, instance, most], |row| {
-        let event: String = row.get(9)?;
-        let event: RunEvent = serde_json::from_str(&event).map_err(|error| conversion(9, error))?;
+        let text: String = row.get(event)?;
+        let event: RunEvent = serde_json::from_str(&text).map_err(|error| conversion(event, error))?;
         let run = run_record(row)?;
         let RunEvent::NodeFinished { result, counts, duration_ms, .. } = event else { return Ok(None) };
-        Ok(Some(NodeRunRecord { run, ended_ms: unsigned(row.get(8)?), result, counts, duration_ms }))
+        Ok(Some(NodeRunRecord { run, ended_ms: unsigned(row.get(at)?), result, counts, duration_ms }))
     })?;
     Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
@@ -120,8 +121,9 @@ mod tests {
                 command: Command::Setup,
                 operator: String::new(),
                 comment: String::new(),
+                follows: None,
             };
-            let run = store.begin_run(run).await.unwrap();
+            let run = store.begin_run(run, None).await.unwrap();
             let events = vec![noise.clone(), finished("web-2", 9), finished("web-1", changed), noise.clone()];
             store.record(run, events).await.unwrap();
         }

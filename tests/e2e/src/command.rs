@@ -105,6 +105,15 @@ impl Running {
         Running { child, stdout, heard: String::new() }
     }
 
+    /// Waits for so many lines; fewer if it ends.
+    pub fn lines(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.stdout.read_line(&mut self.heard).expect("it is UTF-8") == 0 {
+                return;
+            }
+        }
+    }
+
     /// Waits until it has printed a line with these words.
     pub fn until(&mut self, words: &str) {
         loop {

@@ -141,6 +141,20 @@ impl Site {
         Self::boot(options)
     }
 
+    /// A stack of one layer `node`, which declares just these resources at these events, with everything granted.
+    pub fn write_open_stack(&self, resources: &Value, events: &[&str]) {
+        let lists: Vec<String> = events.iter().map(|event| format!("{event} = [\"probe\"]\n")).collect();
+        let lists = lists.concat();
+        self.write_stack(&format!(
+            "update_on_setup = false\n\
+             [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\n{ALL_GRANTS}\
+             [layers.node]\n{lists}\
+             [layers.node.attributes.probe]\nresources = '''{resources}'''\n{}",
+            repository().join("tests/e2e/cookbooks/probe").display(),
+            self.instances()
+        ));
+    }
+
     /// A stack of one instance alone, whose setup declares just these resources, with everything granted.
     pub fn write_conformance_stack(&self, instance: &str, resources: &Value) {
         let host = self.host(instance);

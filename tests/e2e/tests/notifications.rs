@@ -48,9 +48,26 @@ fn broken(fleet: &str, exits: &[i32], breaks: impl FnOnce(&Host, &engine_e2e_tes
     assert_eq!((again.count("node-1", "changed"), told(host)), (0, 1), "{}", again.output);
 }
 
+/// Breaks the work on a host off while it sleeps; the run goes on by itself.
+fn goes_on(fleet: &str, breaks: impl FnOnce(&Host)) {
+    let site = Site::up(fleet, &["node-1"]);
+    let host = site.host("node-1");
+    site.write_conformance_stack("node-1", &slow());
+    let run = site.engine.start(&["run", "setup", "--json"]);
+    eventually("it sleeps", || sleeps(host));
+    breaks(host);
+    let run = run.wait().exits(0);
+    assert!(run.events.iter().any(|event| event["type"] == "reconnected"), "{}", run.output);
+    assert_eq!(told(host), 1);
+    host.check_exec(["touch", "/srv/slept"]).unwrap();
+    let again = site.engine.json(&["run", "setup"]).exits(0);
+    assert_eq!((again.count("node-1", "changed"), told(host)), (0, 1), "{}", again.output);
+}
+
 #[test]
 fn an_agent_that_is_killed_between_two_resources() {
-    broken("n-agent", &[1], |host, _| {
+    goes_on("n-agent", |host| {
+        host.check_exec(["touch", "/srv/slept"]).unwrap();
         host.check_exec(["pkill", "-KILL", "-f", "engine/agent"]).unwrap();
     });
 }
@@ -68,7 +85,7 @@ fn a_controller_that_is_killed() {
 
 #[test]
 fn a_host_without_power_in_the_middle() {
-    broken("n-power", &[1], |host, _| {
+    goes_on("n-power", |host| {
         host.kill().unwrap();
         switch_on(host);
     });

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use engine_model::{Attributes, BatchSize, Command, Name, RecipeName, Rollout};
+use engine_model::{Attributes, BatchSize, Command, Name, RecipeName, Rollout, RunId};
 
 use super::RunOptions;
 use crate::settings;
@@ -23,6 +23,10 @@ pub(crate) struct RunArguments {
     /// changed since
     #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "layer", "instance", "app", "recipe", "set", "custom_json"])]
     pub(crate) plan: Option<PathBuf>,
+
+    /// Only the instances on which this run did not come to a good end
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "instance"])]
+    pub(crate) retry_failed: Option<RunId>,
 
     /// Plan once more at the end, and fail if anything is left to change
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use engine_manifest::Manifest;
-use engine_model::{Attributes, Command, Moment, Notification, NotificationTarget, Rollout};
+use engine_model::{Attributes, Command, Moment, Name, Notification, NotificationTarget, Rollout};
 use engine_notify::Notifier;
 use engine_protocol::Mode;
 use engine_runtime::EvaluationLimits;
@@ -21,7 +21,7 @@ use engine_store::SqliteStore;
 
 use crate::{
     arguments::{LimitArguments, RequestArguments, RunOptions},
-    commands::connection,
+    commands::{connection, resume},
     errors::{self, FAILED, Failure, STOPPED},
     paths,
     reporter::{self, Reporter},
@@ -122,7 +122,7 @@ pub(crate) fn execute<T>(
         .build()
         .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
         .block_on(async {
-            tokio::spawn(watch_interrupt(stop));
+            tokio::spawn(watch_interrupt(stop, mode, manifest.stack.name.clone()));
             work(&executor).await
         });
     // With the executor goes the sink, and with it the reporter's loop.
@@ -132,6 +132,7 @@ pub(crate) fn execute<T>(
     }
     done.map_err(|error| match error {
         ExecuteError::Plan(_) | ExecuteError::OtherStack { .. } => Failure::usage(error),
+        ExecuteError::Resume(error) => resume::failure(&error),
         ExecuteError::Store(error) => Failure::failed(error),
         ExecuteError::Lock(LockError::Held { holder }) => {
             let hint =
@@ -201,13 +202,16 @@ fn show(mut reporter: Box<dyn Reporter>, mut notifier: Notifier, events: &mpsc::
 
 /// Ctrl-C once: finish the resources in hand. Twice: leave now; the agents finish theirs by
 /// themselves when the connection is gone.
-async fn watch_interrupt(stop: StopSignal) {
+async fn watch_interrupt(stop: StopSignal, mode: Mode, stack: Name) {
     if tokio::signal::ctrl_c().await.is_err() {
         return;
     }
     stop.set();
     errors::hint("stopping: every host finishes the resource in hand; press Ctrl-C again to leave at once");
     if tokio::signal::ctrl_c().await.is_ok() {
+        if mode == Mode::Apply {
+            errors::hint(&format!("`engine resume --stack {stack}` takes the run up where it stopped"));
+        }
         #[allow(clippy::exit)] // Nothing is left to wait for, by the operator's own word.
         std::process::exit(i32::from(STOPPED));
     }

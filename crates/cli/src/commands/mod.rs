@@ -8,6 +8,7 @@ pub(crate) mod facts;
 pub(crate) mod instance;
 pub(crate) mod manual;
 pub(crate) mod plan;
+pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod stack;

@@ -1,6 +1,7 @@
 //! `engine run`.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -16,7 +17,7 @@ use engine_scheduler::{
 
 use crate::{
     arguments::{GlobalOptions, RunArguments, RunOptions},
-    commands::{self, execution},
+    commands::{self, execution, resume},
     errors::Failure,
     plan_file,
 };
@@ -30,7 +31,7 @@ pub(crate) fn run(global: &GlobalOptions, arguments: &RunArguments) -> Result<Ex
     let done = match (&arguments.plan, &arguments.stack, arguments.command) {
         (Some(plan), stack, _) => run_saved(global, arguments, plan, stack.as_deref()),
         (None, Some(stack), Some(command)) => execution::request(command, &arguments.request)
-            .and_then(|request| run_command(global, arguments, stack, &request)),
+            .and_then(|request| run_command(global, arguments, stack, request)),
         // The command line has been checked.
         _ => Err(Failure::usage("name a command and a stack, or a plan")),
     };
@@ -45,10 +46,14 @@ fn run_command(
     global: &GlobalOptions,
     arguments: &RunArguments,
     stack: &str,
-    request: &Request,
+    mut request: Request,
 ) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
     let manifest = commands::manifest(stack)?;
+    if let Some(run) = arguments.retry_failed {
+        request.instances = resume::failed(&manifest, options.state.as_deref(), run)?;
+    }
+    let request = &request;
     let runtime = load(global, &manifest, options)?;
     commands::check_requested(request, &runtime)?;
     let runtime = Arc::new(runtime);
@@ -61,7 +66,7 @@ fn run_command(
         let summary = executor.run(request, &settings).await?;
         verified(executor, summary, request, arguments).await
     })?;
-    end(&summary, left, options)
+    end(&summary, left, options, &manifest)
 }
 
 fn run_saved(
@@ -90,7 +95,7 @@ fn run_saved(
         let summary = executor.run_saved(&saved, &settings).await?;
         verified(executor, summary, &request_of(&saved), arguments).await
     })?;
-    end(&summary, left, options)
+    end(&summary, left, options, &manifest)
 }
 
 /// What was asked for when the plan was made, as far as its hosts go.
@@ -144,7 +149,13 @@ async fn verified(
     Ok((summary, Some(left)))
 }
 
-fn end(summary: &RunSummary, left: Option<Vec<String>>, options: &RunOptions) -> Result<ExitCode, Failure> {
+fn end(
+    summary: &RunSummary,
+    left: Option<Vec<String>>,
+    options: &RunOptions,
+    manifest: &Manifest,
+) -> Result<ExitCode, Failure> {
+    resume::hint(summary, manifest);
     match left {
         Some(left) if !left.is_empty() => {
             let mut lines: Vec<String> = left.iter().take(NAMED).cloned().collect();
@@ -171,5 +182,9 @@ impl Evaluator for EvaluatesNothing {
     ) -> PortFuture<'_, Result<Collection, EvaluateFailure>> {
         let message = "a saved plan evaluates nothing".to_owned();
         Box::pin(async { Err(EvaluateFailure { recipe: None, message, details: Vec::new() }) })
+    }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 }

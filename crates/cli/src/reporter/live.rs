@@ -63,6 +63,7 @@ impl Reporter for Live {
 /// What a host is doing from this event on: one line, fit for a terminal.
 fn doing(event: &RunEvent) -> Option<(&Name, String)> {
     match event {
+        RunEvent::Reconnecting { instance, .. } => Some((instance, "connecting again".to_owned())),
         RunEvent::Connecting { instance } => Some((instance, "connecting".to_owned())),
         RunEvent::EventStarted { instance, event } => Some((instance, format!("{event}: evaluating"))),
         RunEvent::ResourceStarted { instance, resource } => {

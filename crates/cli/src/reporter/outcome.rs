@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use engine_contract::visible;
-use engine_protocol::{Change, Mode, Outcome, Status};
+use engine_protocol::{Change, Earlier, Mode, Outcome, Status};
 
 /// Sign, word and colour of a status.
 pub(crate) fn word(status: &Status, mode: Mode) -> (&'static str, &'static str, Style) {
@@ -15,6 +15,15 @@ pub(crate) fn word(status: &Status, mode: Mode) -> (&'static str, &'static str, 
         (Status::Failed { ignored: true, .. }, _) => ("!", "failed, ignored", plain(AnsiColor::Magenta)),
         (Status::Failed { .. }, _) => ("!", "failed", plain(AnsiColor::Red).bold()),
         (Status::Unknown { .. }, _) => ("?", "unknown", plain(AnsiColor::Magenta)),
+    }
+}
+
+/// What an earlier attempt of the run came to.
+pub(crate) fn earlier(outcome: &Outcome) -> &'static str {
+    match outcome.earlier {
+        Earlier::Nothing => "",
+        Earlier::Begun => ", was in hand when the run was interrupted",
+        Earlier::Done => ", done before the run was interrupted",
     }
 }
 

@@ -43,6 +43,11 @@ impl Plain {
                 };
                 out.push(format_args!("{what} on stack {stack}: {}", names.join(", ")));
             }
+            RunEvent::RunResumed { run, stack, command, instances } => {
+                let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
+                let left = if names.is_empty() { "nothing is left".to_owned() } else { names.join(", ") };
+                out.push(format_args!("run {run}: {command} on stack {stack} goes on: {left}"));
+            }
             RunEvent::WaitingForStack { holder } => {
                 let (owner, operation) = (visible::line(&holder.owner), visible::line(&holder.operation));
                 out.push(format_args!(
@@ -129,6 +134,10 @@ impl Plain {
                     out.line(instance, "| ", line);
                 }
             }
+            RunEvent::Reconnecting { instance, error, seconds } => {
+                out.line(instance, &format!("! tries again to connect in {seconds} s: "), error);
+            }
+            RunEvent::Reconnected { instance } => out.line(instance, "is connected again", ""),
             RunEvent::Rebooting { instance, reason } => out.line(instance, ". reboots: ", reason),
             RunEvent::Rebooted { instance, duration_ms } => {
                 let seconds = duration_ms / 1000;
@@ -143,6 +152,7 @@ impl Plain {
                 if let Some(by) = notified_by {
                     let _ = write!(text, ", notified by {}", visible::line(by));
                 }
+                text.push_str(outcome::earlier(outcome));
                 if let Some(reason) = outcome::reason(outcome) {
                     let _ = write!(text, ": {reason}");
                 }

@@ -17,7 +17,12 @@ use engine_protocol::Mode;
 use engine_scheduler::ports::{Store, StoreFailure, TimedEvent};
 use engine_store::SqliteStore;
 
-use crate::{arguments::RunsCommand, commands, errors::Failure, paths, reporter};
+use crate::{
+    arguments::RunsCommand,
+    commands::{self, resume},
+    errors::Failure,
+    paths, reporter,
+};
 
 pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -27,6 +32,7 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
                 Some(store) => ask(store.runs(&manifest.stack.name, *most))?,
                 None => Vec::new(),
             };
+            let runs = resume::with_interrupted(&manifest, state.as_deref(), runs)?;
             list(&runs, *json);
         }
         RunsCommand::Show { run, stack, json, verbose, junit, html, state } => {
@@ -87,7 +93,8 @@ fn show(manifest: &Manifest, events: &[TimedEvent], json: bool, verbose: bool) -
     Ok(())
 }
 
-fn find(
+/// A run, and what happened in it.
+pub(crate) fn find(
     manifest: &Manifest,
     state: Option<&Path>,
     run: RunId,

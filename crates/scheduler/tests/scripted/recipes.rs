@@ -1,0 +1,60 @@
+//! Recipes: one resource, or one on either side of a checkpoint. They declare something else whenever a node looks
+//! different.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use engine_protocol::{Collection, Facts, Resource, ResourceId};
+use engine_scheduler::ports::{
+    Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture,
+};
+
+use super::{Host, Port, directory};
+
+fn declared(id: u32, facts: &Facts) -> Collection {
+    let resource =
+        Resource { id: ResourceId(id), name: format!("/srv/{id}/{}", facts.memory_bytes), ..directory() };
+    Collection { resources: vec![resource], grants: Vec::new() }
+}
+
+impl Evaluator for Port {
+    fn evaluate(
+        &self,
+        request: EvaluateRequest,
+        mut observer: Box<dyn EvaluationObserver>,
+    ) -> PortFuture<'_, Result<Collection, EvaluateFailure>> {
+        self.0.write_evaluation(&request);
+        let instance = request.node.stack.this_instance.name;
+        let host = self.0.hosts.lock().unwrap()[&instance];
+        let facts = request.node.facts;
+        let (world, stop) = (Arc::clone(&self.0), self.1.clone());
+        Box::pin(async move {
+            world.fuse.burn().await;
+            match host {
+                Host::BadRecipe => Err(failure("it traps")),
+                Host::Panics => panic!("of course"),
+                Host::Checkpoints => {
+                    let evaluated =
+                        tokio::task::spawn_blocking(move || match observer.checkpoint(declared(0, &facts)) {
+                            Checkpoint::Reached(facts) => Ok(declared(1, &facts)),
+                            Checkpoint::Stopped | Checkpoint::Unknown => Ok(Collection::default()),
+                        });
+                    evaluated.await.unwrap_or_else(|_| Err(failure("the thread died")))
+                }
+                _ => {
+                    if host == Host::StopsInEvaluation {
+                        stop.set();
+                    }
+                    Ok(declared(0, &facts))
+                }
+            }
+        })
+    }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        self.0.digests.lock().unwrap().clone()
+    }
+}
+
+fn failure(message: &str) -> EvaluateFailure {
+    EvaluateFailure { recipe: None, message: message.to_owned(), details: Vec::new() }
+}
