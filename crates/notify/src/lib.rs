@@ -80,7 +80,7 @@ impl Notifier {
     /// Hears what happens in a run. Returns at once.
     pub fn hear(&mut self, event: &RunEvent) {
         let message = match event {
-            RunEvent::RunStarted { .. } => Message::started(event),
+            RunEvent::RunStarted { .. } | RunEvent::RunResumed { .. } => Message::started(event),
             RunEvent::RunFinished { summary } => self.started.take().map(|started| started.ended(summary)),
             _ => None,
         };

@@ -44,19 +44,22 @@ pub struct InstanceMessage {
 }
 
 impl Message {
-    /// That a run begins; nothing for plans, of which nobody is told.
+    /// That a run begins, or goes on; nothing for plans, of which nobody is told.
     pub(crate) fn started(event: &RunEvent) -> Option<Self> {
-        let RunEvent::RunStarted {
-            run: Some(run),
-            stack,
-            command,
-            mode: Mode::Apply,
-            instances,
-            operator,
-            comment,
-        } = event
-        else {
-            return None;
+        let (run, stack, command, instances, operator, comment, what) = match event {
+            RunEvent::RunStarted {
+                run: Some(run),
+                stack,
+                command,
+                mode: Mode::Apply,
+                instances,
+                operator,
+                comment,
+            } => (run, stack, command, instances, operator, comment, "begins"),
+            RunEvent::RunResumed { run, stack, command, instances, operator, comment } => {
+                (run, stack, command, instances, operator, comment, "goes on")
+            }
+            _ => return None,
         };
         let instance =
             |name: &Name| InstanceMessage { instance: name.clone(), result: None, error: None, changed: 0 };
@@ -70,7 +73,7 @@ impl Message {
             state: "running",
             instances: instances.iter().map(instance).collect(),
             duration_ms: None,
-            text: format!("run {run}, {command} on stack {stack} by {operator}, begins"),
+            text: format!("run {run}, {command} on stack {stack} by {operator}, {what}"),
         })
     }
 

@@ -70,7 +70,14 @@ fn started() -> RunEvent {
 fn finished(result: NodeResult) -> RunEvent {
     let counts = Counts { changed: 3, ..Counts::default() };
     let node = NodeSummary { instance: "app-1".parse().unwrap(), result, counts, duration_ms: 5 };
-    let summary = RunSummary { nodes: vec![node], duration_ms: 9, stopped: false, reacted: false };
+    let summary = RunSummary {
+        nodes: vec![node],
+        duration_ms: 9,
+        stopped: false,
+        reacted: false,
+        run: Some(RunId(7)),
+        resumable: false,
+    };
     RunEvent::RunFinished { summary }
 }
 
@@ -177,4 +184,23 @@ fn nobody_is_told_of_a_plan() {
     notifier.hear(&finished(NodeResult::Successful));
     assert_eq!(notifier.end(PATIENCE), []);
     assert!(heard.try_recv().is_err());
+}
+
+#[test]
+fn a_run_that_goes_on_is_told_of_like_one_that_begins() {
+    let (url, heard) = server(&[200, 200]);
+    let mut notifier = Notifier::new(vec![notification(NotificationTarget::Webhook(url), &Moment::ALL)]);
+    notifier.hear(&RunEvent::RunResumed {
+        run: RunId(7),
+        stack: "demo".parse().unwrap(),
+        command: Command::Deploy,
+        instances: vec!["app-1".parse().unwrap()],
+        operator: "bo@desk".to_owned(),
+        comment: "release 1.4".to_owned(),
+    });
+    notifier.hear(&finished(NodeResult::Successful));
+    assert_eq!(notifier.end(PATIENCE), []);
+    let (start, end) = (heard.recv().unwrap(), heard.recv().unwrap());
+    assert_eq!(start["text"], "run 7, deploy on stack demo by bo@desk, goes on");
+    assert_eq!((&end["moment"], &end["run"]), (&Value::from("success"), &Value::from(7)));
 }

@@ -39,6 +39,10 @@ pub enum RunEvent {
         command: Command,
         /// The instances on which something is left to do, in stack-file order.
         instances: Vec<Name>,
+        /// Who takes it up.
+        operator: String,
+        /// Why it was made.
+        comment: String,
     },
     /// Somebody else holds the stack; the run begins when they are done.
     WaitingForStack {

@@ -275,6 +275,8 @@ impl Executor {
                 stack: self.stack.name.clone(),
                 command: work.command,
                 instances: work.names_without(&shared.over(&work)),
+                operator: settings.operator.clone(),
+                comment: settings.comment.clone(),
             },
             None => RunEvent::RunStarted {
                 run,

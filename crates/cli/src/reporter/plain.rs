@@ -43,7 +43,7 @@ impl Plain {
                 };
                 out.push(format_args!("{what} on stack {stack}: {}", names.join(", ")));
             }
-            RunEvent::RunResumed { run, stack, command, instances } => {
+            RunEvent::RunResumed { run, stack, command, instances, .. } => {
                 let names: Vec<&str> = instances.iter().map(AsRef::as_ref).collect();
                 let left = if names.is_empty() { "nothing is left".to_owned() } else { names.join(", ") };
                 out.push(format_args!("run {run}: {command} on stack {stack} goes on: {left}"));

@@ -77,6 +77,7 @@ impl Executor {
             let settings = Settings {
                 attributes: intent.attributes.clone(),
                 rollout: intent.rollout.clone(),
+                comment: record.run.comment.clone(),
                 ..settings.clone()
             };
             let statuses = self.store.statuses(&self.stack.name).await?;
