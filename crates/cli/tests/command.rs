@@ -72,6 +72,7 @@ fn help_names_every_command() {
     for command in [
         "run",
         "plan",
+        "resume",
         "facts",
         "stack",
         "instance",
