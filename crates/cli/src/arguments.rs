@@ -7,11 +7,17 @@ use engine_model::RunId;
 
 use crate::settings;
 
+mod instance;
 mod resume;
 mod run;
+mod stack;
 
+pub(crate) use instance::{
+    AssignArguments, InstanceCommand, LeaveArguments, RegisterArguments, ShowArguments, SshArguments,
+};
 pub(crate) use resume::ResumeArguments;
 pub(crate) use run::{PlanArguments, RequestArguments, RunArguments, SelectionArguments};
+pub(crate) use stack::{GraphFormat, StackCommand};
 
 /// Configures the servers of a stack: its layers, its instances, its lifecycle.
 #[derive(Debug, Parser)]
@@ -105,11 +111,11 @@ Attributes of a run lie on top of all others: cookbook default, stack, layer, --
 Recipes see these facts. docs/facts.md says what each of them is.")]
     Facts(FactsArguments),
 
-    /// Look at stack files
+    /// Look at stacks and copy them
     #[command(subcommand)]
     Stack(StackCommand),
 
-    /// Look at the instances of a stack
+    /// Look at the instances of a stack, and hand machines to it
     #[command(subcommand)]
     Instance(InstanceCommand),
 
@@ -254,37 +260,6 @@ pub(crate) struct LimitArguments {
     /// What they may contain, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 64, hide_short_help = true)]
     pub(crate) limit_payload: usize,
-}
-
-/// Commands on stack files.
-#[derive(Debug, Subcommand)]
-pub(crate) enum StackCommand {
-    /// Check a stack file and the cookbooks it names
-    Validate {
-        /// Name of a stack or path of a stack file
-        stack: String,
-    },
-    /// List the stacks here
-    List,
-    /// Print the JSON Schema of stack files, for editors
-    Schema,
-}
-
-/// Commands on instances.
-#[derive(Debug, Subcommand)]
-pub(crate) enum InstanceCommand {
-    /// List the instances of a stack with their layers and statuses
-    List {
-        /// Name of a stack or path of a stack file
-        #[arg(long, short)]
-        stack: String,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
-    },
 }
 
 /// Commands on runs.

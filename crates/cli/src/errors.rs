@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use engine_contract::visible;
-use engine_manifest::{Diagnostics, FindError, LoadError};
+use engine_manifest::{Diagnostics, EditError, FindError, LoadError, WriteError};
 
 /// Exit status when something that was asked for failed.
 pub(crate) const FAILED: u8 = 1;
@@ -84,6 +84,27 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Invalid(diagnostics) => Failure::from(*diagnostics),
             other => Failure::usage(other),
+        }
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Invalid(diagnostics) => {
+                let rendered = diagnostics.render(true);
+                Failure { rendered: Some(rendered), ..Failure::usage("the stack file is left as it was") }
+            }
+            other => Failure::usage(other),
+        }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Exists { .. } => Failure::usage(error),
+            WriteError::System { .. } | WriteError::Changed { .. } => Failure::failed(error),
         }
     }
 }

@@ -45,7 +45,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Resume(arguments) => commands::resume::resume(&global, &arguments),
         Command::Facts(arguments) => commands::facts::facts(&arguments),
         Command::Stack(command) => commands::stack::stack(&global, &command),
-        Command::Instance(command) => commands::instance::instance(&command),
+        Command::Instance(command) => commands::instance::instance(&global, &command),
         Command::Runs(command) => commands::runs::runs(&command),
         Command::Unlock { id, stack, state } => commands::unlock::unlock(&id, &stack, state.as_deref()),
         Command::Cookbook(command) => commands::cookbook::cookbook(&command),

@@ -6,6 +6,7 @@ pub(crate) mod cookbook;
 pub(crate) mod execution;
 pub(crate) mod facts;
 pub(crate) mod instance;
+pub(crate) mod live;
 pub(crate) mod manual;
 pub(crate) mod plan;
 pub(crate) mod resume;
@@ -25,15 +26,26 @@ use crate::{arguments::GlobalOptions, errors::Failure, paths};
 
 /// Finds and reads a stack file. Its warnings go to the screen.
 pub(crate) fn manifest(stack: &str) -> Result<Manifest, Failure> {
+    Ok(told(engine_manifest::load(find(stack)?)?))
+}
+
+/// The same for looking at a stack and completing it: a layer may be without instances.
+pub(crate) fn unfinished_manifest(stack: &str) -> Result<Manifest, Failure> {
+    Ok(told(engine_manifest::load_unfinished(find(stack)?)?))
+}
+
+fn find(stack: &str) -> Result<PathBuf, Failure> {
     let here = std::env::current_dir()
         .map_err(|error| Failure::failed(format!("the working directory: {error}")))?;
-    let path: PathBuf = engine_manifest::find(stack, &here)?;
-    let manifest = engine_manifest::load(&path)?;
+    Ok(engine_manifest::find(stack, &here)?)
+}
+
+fn told(manifest: Manifest) -> Manifest {
     let warnings = manifest.warnings();
     if !warnings.is_empty() {
         anstream::eprintln!("{}", warnings.render(true).trim_end());
     }
-    Ok(manifest)
+    manifest
 }
 
 /// The cache, unless it cannot be used: then that is said, and everything is compiled.

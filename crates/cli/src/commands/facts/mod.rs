@@ -1,6 +1,6 @@
 //! `engine facts`.
 
-mod text;
+pub(crate) mod text;
 
 use std::{
     process::ExitCode,
@@ -51,7 +51,7 @@ pub(crate) fn facts(arguments: &FactsArguments) -> Result<ExitCode, Failure> {
 }
 
 /// Nothing is under way on the hosts: what is known by then is shown.
-async fn stop_on_interrupt(stop: StopSignal) {
+pub(crate) async fn stop_on_interrupt(stop: StopSignal) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.set();
     }
@@ -85,7 +85,7 @@ fn show_text(found: &[Found]) {
     }
 }
 
-fn hint(error: &NotFound) -> Option<&str> {
+pub(crate) fn hint(error: &NotFound) -> Option<&str> {
     match error {
         NotFound::Connect(failure) => failure.hint.as_deref(),
         NotFound::Stopped => None,

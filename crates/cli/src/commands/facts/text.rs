@@ -28,6 +28,17 @@ pub(super) fn text(instance: &Name, facts: &Facts, now: u64) -> String {
     text
 }
 
+/// What a machine is, in one line.
+pub(crate) fn line(facts: &Facts) -> String {
+    let processors = match facts.cpu_count {
+        1 => "1 processor".to_owned(),
+        count => format!("{count} processors"),
+    };
+    let memory = format!("{} of memory", size(facts.memory_bytes));
+    let all = [&platform(facts), &facts.architecture, &processors, &memory, &facts.ipaddress];
+    visible::line(&joined(all.map(String::as_str))).into_owned()
+}
+
 fn rows(facts: &Facts, now: u64) -> Vec<(&'static str, Vec<String>)> {
     let one = |value: String| vec![value];
     vec![

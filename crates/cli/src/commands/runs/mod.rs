@@ -58,6 +58,11 @@ fn list(runs: &[RunRecord], json: bool) {
         anstream::println!("{:#}", serde_json::json!(runs));
         return;
     }
+    anstream::println!("{}", table(runs).trim_fmt());
+}
+
+/// Runs as rows, the newest first.
+pub(crate) fn table(runs: &[RunRecord]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -73,7 +78,7 @@ fn list(runs: &[RunRecord], json: bool) {
             visible::line(&run.run.comment).into_owned(),
         ]);
     }
-    anstream::println!("{}", table.trim_fmt());
+    table
 }
 
 /// As the run was shown; with JSON, each event with its time.
@@ -138,7 +143,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// A time in UTC, to the second.
-fn when(milliseconds: u64) -> String {
+pub(crate) fn when(milliseconds: u64) -> String {
     humantime::format_rfc3339_seconds(time(milliseconds)).to_string()
 }
 
@@ -147,7 +152,7 @@ fn time(milliseconds: u64) -> SystemTime {
 }
 
 /// A duration in seconds, to a tenth.
-fn took(milliseconds: u64) -> String {
+pub(crate) fn took(milliseconds: u64) -> String {
     let tenths = milliseconds.div_ceil(100);
     format!("{}.{} s", tenths / 10, tenths % 10)
 }

@@ -1,7 +1,13 @@
 //! `engine stack`.
 
-use std::{path::Path, process::ExitCode};
+mod clone;
+mod graph;
+mod list;
+mod show;
 
+use std::process::ExitCode;
+
+use engine_model::{BatchSize, Probe, Rollout};
 use engine_runtime::EvaluationLimits;
 
 use crate::{
@@ -12,50 +18,60 @@ use crate::{
 
 pub(crate) fn stack(global: &GlobalOptions, command: &StackCommand) -> Result<ExitCode, Failure> {
     match command {
-        StackCommand::Validate { stack } => {
-            let manifest = commands::manifest(stack)?;
-            commands::load_cookbooks(global, &manifest, EvaluationLimits::default())?;
-            let stack = &manifest.stack;
-            anstream::println!(
-                "{}: stack `{}` with {} layers, {} instances, {} apps and {} cookbooks is valid",
-                manifest.path().display(),
-                stack.name,
-                stack.layers.len(),
-                stack.instances.len(),
-                stack.apps.len(),
-                stack.cookbooks.len()
-            );
-        }
-        StackCommand::List => list()?,
-        StackCommand::Schema => {
-            anstream::println!("{:#}", engine_manifest::schema());
+        StackCommand::Validate { stack } => validate(global, stack)?,
+        StackCommand::List { json } => list::list(*json)?,
+        StackCommand::Schema => anstream::println!("{:#}", engine_manifest::schema()),
+        StackCommand::Show { stack, json, state } => show::show(stack, *json, state.as_deref())?,
+        StackCommand::Clone { stack, new, host } => clone::clone(stack, new, host)?,
+        StackCommand::Graph { stack, format, output, state } => {
+            graph::graph(stack, *format, output.as_deref(), state.as_deref())?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list() -> Result<(), Failure> {
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::failed(format!("the working directory: {error}")))?;
-    let directory = here.ancestors().map(|above| above.join("stacks")).find(|stacks| stacks.is_dir());
-    let Some(directory) = directory else {
-        return Err(Failure::usage("there is no directory `stacks` here or above"));
-    };
-    for name in names(&directory)? {
-        anstream::println!("{name}");
-    }
+fn validate(global: &GlobalOptions, stack: &str) -> Result<(), Failure> {
+    let manifest = commands::manifest(stack)?;
+    commands::load_cookbooks(global, &manifest, EvaluationLimits::default())?;
+    let stack = &manifest.stack;
+    anstream::println!(
+        "{}: stack `{}` with {} layers, {} instances, {} apps and {} cookbooks is valid",
+        manifest.path().display(),
+        stack.name,
+        stack.layers.len(),
+        stack.instances.len(),
+        stack.apps.len(),
+        stack.cookbooks.len()
+    );
     Ok(())
 }
 
-fn names(directory: &Path) -> Result<Vec<String>, Failure> {
-    let unreadable = |error: std::io::Error| Failure::failed(format!("{}: {error}", directory.display()));
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".toml")) {
-            names.push(name.to_owned());
-        }
+/// A strategy in words; nothing if it says nothing.
+fn rollout(rollout: &Rollout) -> Option<String> {
+    let mut words = Vec::new();
+    match rollout.batch {
+        Some(BatchSize::Count(count)) => words.push(format!("{count} at a time")),
+        Some(batch @ BatchSize::Percent(_)) => words.push(format!("{batch} at a time")),
+        None => {}
     }
-    names.sort();
-    Ok(names)
+    if rollout.canary == Some(true) {
+        words.push("one first".to_owned());
+    }
+    if let Some(most) = rollout.max_failures {
+        words.push(format!("{most} may fail"));
+    }
+    if let Some(pause) = rollout.pause {
+        words.push(format!("{} s between batches", pause.as_secs()));
+    }
+    if let Some(policy) = rollout.unreachable {
+        words.push(format!("unreachable: {}", policy.name()));
+    }
+    if let Some(health) = &rollout.health {
+        words.push(match &health.probe {
+            Probe::Port(port) => format!("healthy if port {port} answers"),
+            Probe::Url(url) => format!("healthy if {url} answers"),
+            Probe::Command(argv) => format!("healthy if {} ends with 0", argv.join(" ")),
+        });
+    }
+    (!words.is_empty()).then(|| words.join(", "))
 }
