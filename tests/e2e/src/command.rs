@@ -92,6 +92,11 @@ impl Engine {
         Running::start(self.offline(arguments).args(["--stack", "test"])).wait()
     }
 
+    /// Runs a command on an instance through the ssh program.
+    pub fn ssh(&self, instance: &str, command: &[&str]) -> Run {
+        Running::start(self.command(&["instance", "ssh", instance]).arg("--").args(command)).wait()
+    }
+
     /// Starts it.
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::start(&mut self.command(arguments))
