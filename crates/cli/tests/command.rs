@@ -217,7 +217,10 @@ fn a_run_on_this_machine_is_told_as_one_json_object_a_line() {
             serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].as_str().unwrap().to_owned()
         })
         .collect();
-    assert_eq!(kinds, ["run_started", "connecting", "connected", "node_finished", "run_finished"]);
+    assert_eq!(
+        kinds,
+        ["run_started", "connecting", "connected", "configure_started", "node_finished", "run_finished"]
+    );
 }
 
 #[test]

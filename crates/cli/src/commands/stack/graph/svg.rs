@@ -91,8 +91,8 @@ pub(super) fn draw(graph: &Graph) -> Result<String, Failure> {
     };
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_keep_trailing_newline(true);
-    environment.render_str(PICTURE, Serde(picture)).map_err(Failure::failed)
+    // The template engine takes the last line's end away.
+    environment.render_str(PICTURE, Serde(picture)).map(|text| text + "\n").map_err(Failure::failed)
 }
 
 /// The column of each layer. Layers do not wait for each other in a circle: the stack file was checked.
