@@ -1,5 +1,6 @@
 //! Runs that are interrupted, and taken up again where they stopped.
 #![cfg(feature = "real-hosts")]
+#![allow(clippy::print_stdout, reason = "a failure is repeated with what is printed")]
 
 use std::{
     fs,
@@ -138,7 +139,7 @@ fn a_run_that_is_killed_anywhere_is_taken_up_and_comes_to_the_same_end() {
         // Who takes it up may be killed as well.
         while numbers.below(3) == 0 {
             let resume = site.engine.start(&["resume", "--json"]);
-            point += &format!(", then {}", kill(resume, &mut numbers, events, duration));
+            point = format!("{point}, then {}", kill(resume, &mut numbers, events, duration));
         }
         let end = site.engine.json(&["resume"]);
         println!("round {round}: killed at {point}: {}", end.errors.trim());
