@@ -268,11 +268,12 @@ async fn a_run_is_not_taken_up_where_it_would_be_another_one() {
     let mut moved = today.clone();
     moved.instances[0].address = "10.0.0.9".to_owned();
     *world.stack.lock().unwrap() = Some(moved);
-    assert!(refused().await.contains("the stack file has changed in [instances.app-1]"));
-    // It ends as it began, whatever recipes would be told today.
-    let mut other = today;
+    assert!(refused().await.contains("the stack file has changed in `instances.app-1`"));
+    let mut other = today.clone();
     other.attributes = Attributes(serde_json::Map::from_iter([("port".to_owned(), 1.into())]));
     *world.stack.lock().unwrap() = Some(other);
+    assert!(refused().await.contains("the stack file has changed in `attributes`"));
+    *world.stack.lock().unwrap() = Some(today);
 
     let error = world.resume(Some(7), &good).await.unwrap_err();
     assert!(error.contains("there is no run 7"), "{error}");
@@ -305,4 +306,17 @@ async fn nothing_is_begun_that_cannot_be_written_down() {
             return;
         }
     }
+}
+
+#[tokio::test]
+async fn no_attribute_of_the_stack_is_in_the_journal() {
+    let world = world();
+    let mut secret = stack(["app-1", "app-2", "app-3"].into_iter().map(name));
+    let word = || Attributes(serde_json::Map::from_iter([("key".to_owned(), "correct-horse".into())]));
+    secret.attributes = word();
+    secret.layers[0].attributes = word();
+    *world.stack.lock().unwrap() = Some(secret);
+    setup_killed_after(&world, 60).await;
+    let journal = format!("{:?}", world.journals.lock().unwrap());
+    assert!(journal.contains("app-1") && !journal.contains("correct-horse"), "{journal}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
 
-use engine_model::{Attributes, Command, InstanceStatus, Name, NewRun, Rollout, RunId, RunState, Stack};
+use engine_model::{Attributes, Command, InstanceStatus, Name, NewRun, Rollout, RunId, RunState};
 use engine_protocol::Facts;
 use engine_scheduler::{
     NodeResult, RunPlan,
@@ -24,7 +24,7 @@ fn intent() -> Box<Intent> {
     Box::new(Intent {
         engine: "0.1.0".to_owned(),
         key: [9; 32],
-        stack: Stack::new(name("a")),
+        stack: BTreeMap::from([("ssh".to_owned(), "cd34".to_owned())]),
         cookbooks: BTreeMap::from([("base".to_owned(), "ab12".to_owned())]),
         plan: RunPlan { command: Command::Setup, primary: Vec::new(), reaction: Vec::new() },
         named: vec![name("web-1")],

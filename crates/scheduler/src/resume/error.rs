@@ -66,9 +66,9 @@ pub enum ResumeError {
         /// Their names.
         cookbooks: Vec<String>,
     },
-    /// The stack file says something else now about what its own word of today counts for.
+    /// The stack file says something else now.
     #[error(
-        "since run {run} began the stack file has changed in {what}; put that back as it was, or run the command again"
+        "since run {run} began the stack file has changed in `{what}`; put that back as it was, or run the command again"
     )]
     Stack {
         /// The run.

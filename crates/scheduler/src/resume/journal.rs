@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use engine_model::{Attributes, InstanceStatus, Name, Rollout, RunId, Stack};
+use engine_model::{Attributes, InstanceStatus, Name, Rollout, RunId};
 use engine_protocol::{Facts, message::Place};
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,8 @@ pub struct Intent {
     pub engine: String,
     /// What marks are made with on the nodes; random, and this run's alone.
     pub key: [u8; 32],
-    /// The stack as its file described it.
-    pub stack: Stack,
+    /// Digests of the parts of the stack. The stack itself is not kept: its attributes may hold secrets.
+    pub stack: BTreeMap<String, String>,
     /// The digest of each cookbook.
     pub cookbooks: BTreeMap<String, String>,
     /// The steps.

@@ -7,13 +7,14 @@
 mod attempted;
 mod error;
 pub(crate) mod journal;
+mod parts;
 mod progress;
 pub(crate) mod reconnect;
 pub mod retry;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use engine_model::{Name, RunId, RunRecord, RunState, Stack};
+use engine_model::{RunId, RunRecord, RunState};
 
 pub(crate) use attempted::Attempted;
 pub use error::ResumeError;
@@ -38,7 +39,7 @@ impl Intent {
         Intent {
             engine: VERSION.to_owned(),
             key,
-            stack: Stack::clone(&executor.stack),
+            stack: parts::digests(&executor.stack, &key),
             cookbooks: executor.evaluator.digests(),
             plan,
             named: request.instances.clone(),
@@ -66,14 +67,6 @@ impl Executor {
                 left => left?,
             };
             self.check(record.id, &intent)?;
-            let executor = Executor {
-                stack: Arc::new(intent.stack.clone()),
-                connector: Arc::clone(&self.connector),
-                evaluator: Arc::clone(&self.evaluator),
-                store: Arc::clone(&self.store),
-                sink: Arc::clone(&self.sink),
-                stop: self.stop.clone(),
-            };
             let settings = Settings {
                 attributes: intent.attributes.clone(),
                 rollout: intent.rollout.clone(),
@@ -81,10 +74,10 @@ impl Executor {
                 ..settings.clone()
             };
             let statuses = self.store.statuses(&self.stack.name).await?;
-            let work = Work::of(&executor.stack, &intent.plan);
+            let work = Work::of(&self.stack, &intent.plan);
             let keeping = Keeping::Again(Box::new(record), intent.key, attempted);
-            let summary = executor.carry_out(work, statuses, &intent.named, &settings, keeping).await?.0;
-            executor.catch_up(summary, &settings).await
+            let summary = self.carry_out(work, statuses, &intent.named, &settings, keeping).await?.0;
+            self.catch_up(summary, &settings).await
         })
         .await
     }
@@ -145,7 +138,7 @@ impl Executor {
             return Ok(Err(ResumeError::SavedPlan { run: record.id }));
         };
         let attempted = Attempted::of(entries);
-        let work = Work::of(&intent.stack, &intent.plan);
+        let work = Work::of(&self.stack, &intent.plan);
         // One that was interrupted right before its end has still to be ended.
         if record.state == RunState::Failed && attempted.over(&work).len() == work.nodes.len() {
             return Ok(Err(ended));
@@ -159,7 +152,7 @@ impl Executor {
             let (began, this) = (intent.engine.clone(), VERSION.to_owned());
             return Err(ResumeError::Version { run, began, this });
         }
-        if let Some(what) = moved(&intent.stack, &self.stack, &intent.plan) {
+        if let Some(what) = parts::moved(&intent.stack, &parts::digests(&self.stack, &intent.key)) {
             return Err(ResumeError::Stack { run, what });
         }
         let cookbooks = others(&intent.cookbooks, &self.evaluator.digests());
@@ -173,23 +166,6 @@ fn others(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Ve
         .filter(|(name, digest)| now.get(*name) != Some(*digest))
         .map(|(name, _)| name.clone())
         .collect()
-}
-
-/// Where the stack file of today says something else that counts today: whom to reach and how, and what is granted. What
-/// else it says now, the run does not ask: it ends as it began.
-fn moved(then: &Stack, now: &Stack, plan: &RunPlan) -> Option<String> {
-    if then.ssh != now.ssh {
-        return Some("[ssh]".to_owned());
-    }
-    let cookbook = then.cookbooks.iter().find(|cookbook| now.cookbook(&cookbook.name) != Some(*cookbook));
-    if let Some(cookbook) = cookbook {
-        return Some(format!("[cookbooks.{}]", cookbook.name));
-    }
-    let concerned =
-        |name: &Name| plan.primary.iter().chain(&plan.reaction).any(|node| node.instance == *name);
-    let mut instances = then.instances.iter().filter(|instance| concerned(&instance.name));
-    let instance = instances.find(|instance| now.instance(&instance.name) != Some(*instance))?;
-    Some(format!("[instances.{}]", instance.name))
 }
 
 /// Whether something is left that taking the run up again may do.
