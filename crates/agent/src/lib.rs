@@ -19,6 +19,7 @@ pub mod node;
 pub mod overlay;
 pub mod packages;
 pub mod provider;
+pub mod releases;
 pub mod reporter;
 pub mod schedules;
 pub mod serve;

@@ -16,6 +16,7 @@ use crate::{
     node::Node,
     overlay::{Overlay, Prediction},
     packages::{self, PackageError},
+    releases::{self, ReleaseError},
     reporter::Reporter,
     schedules::{self, ScheduleError},
     services::{self, ServiceError},
@@ -41,6 +42,9 @@ pub enum Error {
     /// Something from elsewhere.
     #[error(transparent)]
     Download(#[from] DownloadError),
+    /// The releases of an app.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// Something on the network.
     #[error(transparent)]
     Network(NetworkError),
@@ -85,6 +89,7 @@ impl Error {
             Error::Service(error) => error.may_quote(),
             Error::Account(error) => error.may_quote(),
             Error::Download(error) => error.may_quote(),
+            Error::Release(error) => error.may_quote(),
             Error::Network(error) => error.may_quote(),
             Error::Schedule(error) => error.may_quote(),
             Error::System(error) => error.may_quote(),
@@ -222,6 +227,7 @@ fn check_spec<'r>(
         Spec::Archive(spec) => files::archive::check(resource, spec, action, context),
         Spec::RemoteFile(spec) => downloads::remote_file::check(resource, spec, action, context),
         Spec::Git(spec) => downloads::git::check(resource, spec, action, context),
+        Spec::Release(spec) => releases::check(spec, context),
         Spec::SystemdUnit(spec) => services::unit::check(resource, spec, action, context),
         Spec::Cron(spec) => schedules::cron::check(resource, spec, action, context),
         Spec::Timer(spec) => schedules::timer::check(resource, spec, action, context),
@@ -257,6 +263,7 @@ fn path_of(spec: &Spec) -> Option<&str> {
         Spec::RemoteFile(spec) => Some(&spec.path),
         Spec::Git(spec) => Some(&spec.path),
         Spec::SwapFile(spec) => Some(&spec.path),
+        Spec::Release(spec) => Some(&spec.path),
         _ => None,
     }
 }

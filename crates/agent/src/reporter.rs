@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -13,13 +14,34 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// A buffer that is fuller than this is written.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// Pause between looks at whether to stop while waiting for an answer.
+const SLICE: Duration = Duration::from_millis(100);
+
 /// Where messages to the controller go.
 pub trait Reporter {
     /// Takes a message; it may be held back until the next flush.
     fn send(&mut self, message: &FromAgent);
     /// Writes what was held back.
     fn flush(&mut self);
+    /// Asks for content and waits for it.
+    fn ask(&mut self, _question: &FromAgent, _stopping: &dyn Fn() -> bool) -> Result<Vec<u8>, Unanswered> {
+        Err(Unanswered::Stopped)
+    }
 }
+
+/// Why content that was asked for did not come.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// The controller said stop, or is gone.
+    #[error("stopped while it waited for content")]
+    Stopped,
+    /// The controller does not have it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What the controller answers to questions for content.
+pub type Answers = mpsc::Receiver<Result<Vec<u8>, String>>;
 
 /// Frames on a stream. A stream that fails once is not written again: the reader of the other
 /// direction notices that the connection is gone.
@@ -29,12 +51,18 @@ pub struct Frames<W> {
     buffer: Vec<u8>,
     since: Instant,
     failed: Option<io::Error>,
+    answers: Option<Answers>,
 }
 
 impl<W: Write> Frames<W> {
     /// Frames on this stream.
     pub fn new(stream: W) -> Self {
-        Self { stream, buffer: Vec::new(), since: Instant::now(), failed: None }
+        Self { stream, buffer: Vec::new(), since: Instant::now(), failed: None, answers: None }
+    }
+
+    /// From where answers come.
+    pub fn hear(&mut self, answers: Answers) {
+        self.answers = Some(answers);
     }
 
     /// Why the stream cannot be written any more.
@@ -69,6 +97,21 @@ impl<W: Write> Reporter for Frames<W> {
             self.failed = Some(error);
         }
         self.buffer.clear();
+    }
+
+    fn ask(&mut self, question: &FromAgent, stopping: &dyn Fn() -> bool) -> Result<Vec<u8>, Unanswered> {
+        self.send(question);
+        self.flush();
+        let Some(answers) = self.answers.as_ref().filter(|_| self.failed.is_none()) else {
+            return Err(Unanswered::Stopped);
+        };
+        loop {
+            match answers.recv_timeout(SLICE) {
+                Ok(answer) => return answer.map_err(Unanswered::Refused),
+                Err(mpsc::RecvTimeoutError::Timeout) if !stopping() => {}
+                Err(_) => return Err(Unanswered::Stopped),
+            }
+        }
     }
 }
 

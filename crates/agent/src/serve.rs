@@ -23,7 +23,7 @@ use crate::{
     generations,
     lock::{Lock, LockError, try_lock},
     node::{Node, Settings},
-    reporter::{Frames, Reporter},
+    reporter::{Answers, Frames, Reporter},
     system::reboot,
 };
 
@@ -73,7 +73,8 @@ pub fn serve(
     frames.flush();
     let began = Instant::now();
     let signals = Arc::new(Signals::new(Box::new(move || began.elapsed())));
-    let messages = listen(input, Arc::clone(&signals));
+    let (messages, answers) = listen(input, Arc::clone(&signals));
+    frames.hear(answers);
     let mut node = Node::new(settings, facts);
     reboot::recall(&mut node);
     let mut session = Session {
@@ -115,8 +116,9 @@ pub fn serve(
 fn listen(
     input: impl Read + Send + 'static,
     signals: Arc<Signals>,
-) -> mpsc::Receiver<Result<ToAgent, String>> {
+) -> (mpsc::Receiver<Result<ToAgent, String>>, Answers) {
     let (sender, receiver) = mpsc::channel();
+    let (answer, answers) = mpsc::channel();
     let mut input = Heard { input, signals: Arc::clone(&signals) };
     thread::spawn(move || {
         let mut events = 0;
@@ -129,10 +131,15 @@ fn listen(
                     break;
                 }
             };
-            match message {
+            match &message {
                 ToAgent::Begin { .. } => events += 1,
                 ToAgent::Stop => signals.stopped.store(events, Ordering::Release),
                 _ => {}
+            }
+            // Who asked waits in the middle of a resource.
+            if let ToAgent::Content(content) = message {
+                let _ = answer.send(content);
+                continue;
             }
             if sender.send(Ok(message)).is_err() {
                 break;
@@ -140,7 +147,7 @@ fn listen(
         }
         signals.gone.store(true, Ordering::Release);
     });
-    receiver
+    (receiver, answers)
 }
 
 /// Input of which every part counts: a big message may take minutes to arrive.
@@ -233,7 +240,7 @@ impl<W: Write> Session<W> {
                 reboot::carry_out(&mut self.node).map_err(|error| error.to_string())?;
             }
             // The reading thread has seen them already.
-            ToAgent::Stop | ToAgent::Ping => {}
+            ToAgent::Stop | ToAgent::Ping | ToAgent::Content(_) => {}
         }
         Ok(())
     }
@@ -348,7 +355,7 @@ mod tests {
             silent,
             end: ended,
         };
-        let messages = listen(input, Arc::clone(&signals));
+        let (messages, _) = listen(input, Arc::clone(&signals));
         assert_eq!(messages.recv().unwrap().unwrap(), begin);
         assert_eq!(heard.try_iter().collect::<Vec<_>>(), vec![false; bytes.len()]);
         assert!(!stopping(&signals, 1));

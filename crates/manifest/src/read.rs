@@ -1,5 +1,6 @@
 //! From TOML to tables whose values know where they stand.
 
+mod apps;
 mod reader;
 mod rollout;
 mod tables;
@@ -8,9 +9,10 @@ mod values;
 
 use std::ops::Range;
 
+pub(crate) use apps::{SourceKind, Texts};
 use reader::Reader;
 pub(crate) use tables::{
-    App, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Ssh, StackFile, User,
+    App, AppSource, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Ssh, StackFile, User,
 };
 use toml::de::DeTable;
 pub(crate) use values::{List, Named, Tables};

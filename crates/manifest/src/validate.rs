@@ -1,5 +1,6 @@
 //! What the tables say together, and the stack that comes of it.
 
+mod apps;
 mod built_in;
 mod cookbooks;
 mod instances;

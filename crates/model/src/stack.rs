@@ -9,6 +9,7 @@ use crate::{
     attributes::Attributes,
     built_in::{BuiltInSettings, ListedPackage, User},
     command::Command,
+    deployment::Deployment,
     hostname::HostnameTheme,
     instance::Instance,
     lifecycle::LifecycleEvent,
@@ -162,12 +163,14 @@ pub struct App {
     pub layers: Vec<Name>,
     /// Data for the recipes that deploy it.
     pub attributes: Attributes,
+    /// How engine deploys releases of it; recipes alone do where `None`.
+    pub deployment: Option<Deployment>,
 }
 
 impl App {
     /// An app of which only the name and the layers are said.
     pub fn new(name: Name, layers: Vec<Name>) -> Self {
-        App { name, description: String::new(), layers, attributes: Attributes::default() }
+        App { name, description: String::new(), layers, attributes: Attributes::default(), deployment: None }
     }
 }
 

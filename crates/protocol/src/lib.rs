@@ -5,6 +5,7 @@
 //! agent is chosen by content hash), so both ends are always built from the same source and the wire
 //! format needs no negotiation: it is `postcard`, compact and not self-describing.
 
+pub mod content;
 pub mod facts;
 pub mod frame;
 pub mod grants;
@@ -12,6 +13,7 @@ pub mod message;
 pub mod outcome;
 pub mod resource;
 
+pub use content::{ContentHash, Piece};
 pub use facts::Facts;
 pub use grants::Grants;
 pub use message::{FromAgent, Mode, ToAgent};

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    content::Piece,
     facts::Facts,
     outcome::Outcome,
     resource::{Collection, ResourceId},
@@ -75,6 +76,8 @@ pub enum ToAgent {
     Stop,
     /// Reboot, as a resource asked for. Only after [`FromAgent::Finished`] said so.
     Reboot,
+    /// The pieces that [`FromAgent::Wanted`] asked for, one behind the other, packed with zlib; or why there are none.
+    Content(Result<Vec<u8>, String>),
     /// The controller is there. It says so every [`PING_SECONDS`] while the agent works.
     Ping,
 }
@@ -133,6 +136,14 @@ pub enum FromAgent {
         resource: ResourceId,
         /// What it printed since the message before.
         text: String,
+    },
+    /// The agent needs content that the node does not have. Answered by one [`ToAgent::Content`]; asked for in the
+    /// middle of a resource, one question at a time.
+    Wanted {
+        /// For which resource.
+        resource: ResourceId,
+        /// What, together at most [`BATCH_BYTES`](crate::content::BATCH_BYTES).
+        pieces: Vec<Piece>,
     },
     /// The agent can't go on, for example because a message made no sense. Nothing follows.
     Fatal {

@@ -26,14 +26,14 @@ use super::{
 use crate::provider::Context;
 
 /// Opens a directory in another one.
-pub(super) fn open(directory: impl AsFd, name: impl Arg, path: &str) -> Result<OwnedFd, FileError> {
+pub(crate) fn open(directory: impl AsFd, name: impl Arg, path: &str) -> Result<OwnedFd, FileError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, name, flags, Mode::empty()).map_err(failed("open the directory", path))
 }
 
 /// A directory of which a whole tree belongs to one resource. Below it no link is followed, whoever made it.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(crate) struct Root {
     path: String,
     /// Nothing if it is only predicted to be made, so that nothing on the node is in it.
     handle: Option<Rc<OwnedFd>>,
@@ -43,7 +43,7 @@ pub(super) struct Root {
 
 impl Root {
     /// Opens a directory that is there.
-    pub(super) fn open(context: &mut Context<'_>, path: &str) -> Result<Self, FileError> {
+    pub(crate) fn open(context: &mut Context<'_>, path: &str) -> Result<Self, FileError> {
         let handle = Some(Rc::new(directory::open_existing(context, path)?));
         Ok(Self { path: path.to_owned(), handle, last: None })
     }
@@ -61,13 +61,18 @@ impl Root {
         }
     }
 
+    /// The directory itself, if it is there.
+    pub(crate) fn handle(&self) -> Option<&OwnedFd> {
+        self.handle.as_deref()
+    }
+
     /// The absolute path of what is below it.
-    pub(super) fn full(&self, relative: &str) -> String {
+    pub(crate) fn full(&self, relative: &str) -> String {
         full(&self.path, relative)
     }
 
     /// A directory below it, the empty path for itself; nothing if it is missing.
-    pub(super) fn directory(&mut self, relative: &str) -> Result<Option<Rc<OwnedFd>>, FileError> {
+    pub(crate) fn directory(&mut self, relative: &str) -> Result<Option<Rc<OwnedFd>>, FileError> {
         match &self.last {
             Some((last, handle)) if last == relative => return Ok(Some(Rc::clone(handle))),
             _ => {}
@@ -92,7 +97,7 @@ impl Root {
     }
 
     /// The directory that something below it is in, which must be there.
-    pub(super) fn parent(&mut self, relative: &str) -> Result<Rc<OwnedFd>, FileError> {
+    pub(crate) fn parent(&mut self, relative: &str) -> Result<Rc<OwnedFd>, FileError> {
         let (parent, _) = halves(relative);
         self.directory(parent)?
             .ok_or_else(|| FileError::NoParent { path: self.full(relative), missing: self.full(parent) })
@@ -115,7 +120,7 @@ impl Root {
 
     /// Names of all that is in a directory below it: none if it is missing, or if something is mounted on it, which
     /// is no business of whoever keeps this tree.
-    pub(super) fn names(&mut self, relative: &str) -> Result<Vec<CString>, FileError> {
+    pub(crate) fn names(&mut self, relative: &str) -> Result<Vec<CString>, FileError> {
         let path = self.full(relative);
         let (Some(directory), Some(mount)) = (self.directory(relative)?, self.mount()?) else {
             return Ok(Vec::new());
@@ -135,7 +140,7 @@ impl Root {
     }
 
     /// Deletes something with all that is in it.
-    pub(super) fn delete(&mut self, directory: &str, name: &CStr) -> Result<(), FileError> {
+    pub(crate) fn delete(&mut self, directory: &str, name: &CStr) -> Result<(), FileError> {
         let path = self.entry(directory, name);
         match (self.directory(directory)?, self.mount()?) {
             (Some(handle), Some(mount)) => delete(&handle, name, &path, mount),
@@ -144,7 +149,7 @@ impl Root {
     }
 
     /// Gives a directory below it, or itself, owner and mode.
-    pub(super) fn set_attributes(
+    pub(crate) fn set_attributes(
         &mut self,
         relative: &str,
         attributes: &Attributes,
@@ -155,14 +160,14 @@ impl Root {
     }
 
     /// Deletes something that is no directory.
-    pub(super) fn unlink(&mut self, relative: &str) -> Result<(), FileError> {
+    pub(crate) fn unlink(&mut self, relative: &str) -> Result<(), FileError> {
         let directory = self.parent(relative)?;
         unlinkat(&*directory, halves(relative).1, AtFlags::empty())
             .map_err(failed("delete", &self.full(relative)))
     }
 
     /// Makes or replaces a symbolic link.
-    pub(super) fn replace_link(&mut self, relative: &str, to: &str) -> Result<(), FileError> {
+    pub(crate) fn replace_link(&mut self, relative: &str, to: &str) -> Result<(), FileError> {
         let directory = self.parent(relative)?;
         write::place_link(&directory, &self.full(relative), to)
     }
@@ -189,7 +194,7 @@ impl Root {
     }
 
     /// Makes a directory that nobody else may enter yet.
-    pub(super) fn make(&mut self, relative: &str) -> Result<(), FileError> {
+    pub(crate) fn make(&mut self, relative: &str) -> Result<(), FileError> {
         let directory = self.parent(relative)?;
         mkdirat(&*directory, halves(relative).1, Mode::RWXU)
             .map_err(failed("make the directory", &self.full(relative)))

@@ -9,11 +9,17 @@ use toml::{
 
 use super::{
     Field,
+    apps::{FetchFrom, SourceKind, Texts},
     reader::{Reader, Value},
     rollout::{Batch, ByCommand, Count, Unreachable},
     theme::Theme,
     values::{List, Local, Port, Seconds, Tables, Tree, UserId},
 };
+
+/// A key that is a word of Rust is written `r#type` there.
+fn plain(key: &'static str) -> &'static str {
+    key.trim_start_matches("r#")
+}
 
 macro_rules! tables {
     ($($(#[$about:meta])* $name:ident { $($(#[$says:meta])* $key:ident: $type:ty,)+ })+) => {$(
@@ -26,8 +32,8 @@ macro_rules! tables {
 
         impl $name {
             pub(super) fn read_table(reader: &mut Reader, table: &DeTable<'_>) -> Self {
-                reader.refuse_unknown(table, stringify!($name), &[$(stringify!($key)),+]);
-                $name { $($key: reader.field(table, stringify!($key)),)+ }
+                reader.refuse_unknown(table, stringify!($name), &[$(plain(stringify!($key))),+]);
+                $name { $($key: reader.field(table, plain(stringify!($key))),)+ }
             }
         }
 
@@ -292,5 +298,66 @@ tables! {
         layers: List<String>,
         /// Data for the recipes that deploy it.
         attributes: Tree,
+        /// Where its source is. With it, engine puts releases on the instances; without, recipes alone deploy the app.
+        source: AppSource,
+        /// Who fetches the source: the controller once a run, or each instance by itself.
+        #[schemars(extend("default" = "controller"))]
+        fetch: FetchFrom,
+        /// The app's directory on its instances; `/srv/www/` and its name where this is absent.
+        path: String,
+        /// User who owns releases; root where this is absent.
+        owner: String,
+        /// Group of releases; root where this is absent.
+        group: String,
+        /// How many releases stay on an instance.
+        #[schemars(extend("default" = 5))]
+        keep: Count,
+        /// Directories below `shared`, and where in a release the links to them are; those of OpsWorks where this is absent.
+        #[schemars(extend("default" = { "log": "log", "pids": "tmp/pids", "system": "public/system" }))]
+        shared: Texts,
+        /// Files below `shared` that must be there, and where in a release the links to them are.
+        shared_files: Texts,
+        /// Environment variables of the app: they are written to `shared/.env`, and its commands have them.
+        environment: Texts,
+        /// Recipes between the stages of a deployment.
+        hooks: AppHooks,
+        /// Command that migrates, an argument vector, run in the release where migration is asked for.
+        migrate: List<String>,
+        /// Services that run the app.
+        services: List<String>,
+        /// Command that starts the app, an argument vector, instead of its services.
+        start: List<String>,
+        /// Command that stops the app, an argument vector, instead of its services.
+        stop: List<String>,
+        /// Command that restarts the app, an argument vector, instead of its services.
+        restart: List<String>,
+    }
+
+    /// Where the source of an app is.
+    #[schemars(extend("required" = ["type"]))]
+    AppSource {
+        /// Of what kind it is.
+        r#type: SourceKind,
+        /// URL of a repository or an archive.
+        url: String,
+        /// Branch, tag or commit of a repository.
+        #[schemars(extend("default" = "HEAD"))]
+        revision: String,
+        /// SHA-256 of an archive.
+        checksum: String,
+        /// A directory of the controller. Relative to the stack file.
+        path: String,
+    }
+
+    /// Recipes between the stages of a deployment.
+    AppHooks {
+        /// When the release is there.
+        before_migrate: List<String>,
+        /// Right before it becomes the current one.
+        before_symlink: List<String>,
+        /// Right after that.
+        before_restart: List<String>,
+        /// When the app's processes have been restarted.
+        after_restart: List<String>,
     }
 }

@@ -1,8 +1,8 @@
-//! Layers and apps.
+//! Layers.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use engine_model::{App, Layer, LifecycleEvent, RecipeName};
+use engine_model::{Layer, LifecycleEvent, RecipeName};
 
 use super::{EmptyLayers, Validator, entries, text};
 use crate::{
@@ -57,7 +57,7 @@ impl Validator<'_> {
         })
     }
 
-    fn run_list(&mut self, list: &Field<List<String>>) -> Vec<RecipeName> {
+    pub(super) fn run_list(&mut self, list: &Field<List<String>>) -> Vec<RecipeName> {
         let mut recipes = Vec::new();
         for item in list.value().into_iter().flat_map(|list| &list.items) {
             match item.value.parse::<RecipeName>() {
@@ -111,32 +111,5 @@ impl Validator<'_> {
             .label(layer.span.clone(), "no instance is in this layer")
             .hint(format!("add it to the `layers` of an instance, or remove `[layers.{}]`", layer.key));
         self.problems.push(problem);
-    }
-
-    pub(super) fn apps(&mut self) -> Vec<App> {
-        entries(&self.file.apps).filter_map(|entry| self.app(entry)).collect()
-    }
-
-    fn app(&mut self, entry: &Named<read::App>) -> Option<App> {
-        let table = entry.table.value()?;
-        let layers = self.layer_names(&table.layers);
-        let nowhere = table
-            .layers
-            .value()
-            .map_or(table.layers.is_absent(), |list| list.items.is_empty() && list.complete);
-        if nowhere {
-            let problem = Diagnostic::warning(format!("app `{}` is of no layer", entry.key))
-                .label(entry.span.clone(), "it is never deployed")
-                .hint("name the layers whose instances serve it in `layers`");
-            self.problems.push(problem);
-        }
-        let name = entry.name.clone()?;
-        self.spans.apps.insert(name.clone(), entry.span.clone());
-        Some(App {
-            name,
-            description: text(&table.description),
-            layers,
-            attributes: table.attributes.value().cloned().unwrap_or_default().0,
-        })
     }
 }

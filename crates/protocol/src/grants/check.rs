@@ -72,6 +72,8 @@ impl Grants {
                 name("downloads", &self.downloads, &git.repository)?;
                 self.check_tree(&git.path)
             }
+            // What is built in is not checked, and nobody else may declare it.
+            Spec::Release(release) => Err(("releases", release.path.clone())),
             Spec::Service(service) => name("services", &self.services, &service.name),
             Spec::SystemdUnit(unit) => name("units", &self.units, &unit.name),
             Spec::Cron(cron) => {

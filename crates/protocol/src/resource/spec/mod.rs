@@ -6,6 +6,7 @@ mod accounts;
 mod commands;
 mod files;
 mod packages;
+mod releases;
 mod services;
 mod storage;
 mod system;
@@ -14,6 +15,7 @@ pub use accounts::*;
 pub use commands::*;
 pub use files::*;
 pub use packages::*;
+pub use releases::*;
 pub use services::*;
 pub use storage::*;
 pub use system::*;
@@ -50,6 +52,8 @@ pub enum Spec {
     RemoteFile(RemoteFileSpec),
     /// A checkout of a git repository.
     Git(GitSpec),
+    /// The releases of an app. No cookbook can declare it.
+    Release(ReleaseSpec),
     /// A service.
     Service(ServiceSpec),
     /// A unit of systemd.
