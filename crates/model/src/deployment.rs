@@ -55,6 +55,8 @@ pub enum Source {
         url: String,
         /// Its SHA-256, in hexadecimal digits.
         checksum: String,
+        /// How many leading parts of each path in it are dropped.
+        strip_components: u32,
     },
     /// A directory of the controller.
     Local {

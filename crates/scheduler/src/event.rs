@@ -54,6 +54,32 @@ pub enum RunEvent {
         /// The stack.
         stack: Name,
     },
+    /// The source of an app was fetched, as it is now.
+    SourceFetched {
+        /// The app.
+        app: Name,
+        /// What it is: a commit, for example.
+        revision: String,
+        /// How many files it has.
+        files: u64,
+        /// How many bytes are in them.
+        bytes: u64,
+    },
+    /// An instance has the files of a release that it did not have before.
+    ContentSent {
+        /// The instance.
+        instance: Name,
+        /// The release.
+        resource: ResourceLabel,
+        /// How many files were sent.
+        files: u64,
+        /// How many bytes are in them.
+        bytes: u64,
+        /// How many files the release has.
+        of_files: u64,
+        /// How many bytes are in those.
+        of_bytes: u64,
+    },
     /// How the command goes over a layer, if not all at once.
     RolloutPlanned {
         /// The layer.

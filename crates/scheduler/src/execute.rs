@@ -17,11 +17,12 @@ use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
 use crate::{
+    deployments::Deployments,
     event::{RunEvent, RunSummary},
     history,
     lock::{self, Held, LockError},
     plan::{PlanError, Request, plan},
-    ports::{Connector, Evaluator, Store, StoreFailure},
+    ports::{AppSources, Connector, Evaluator, SourceFailure, Store, StoreFailure},
     resume::{self, Attempted, Intent, ResumeError, journal::RunJournal},
     saved::{Recorder, SavedNode, SavedPlan},
     shared::{Shared, milliseconds},
@@ -61,6 +62,8 @@ pub struct Executor {
     pub evaluator: Arc<dyn Evaluator>,
     /// Remembers state.
     pub store: Arc<dyn Store>,
+    /// Fetches what apps are made of.
+    pub sources: Arc<dyn AppSources>,
     /// Hears what happens.
     pub sink: Sink,
     /// Says when to stop.
@@ -76,6 +79,9 @@ pub enum ExecuteError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreFailure),
+    /// The source of an app cannot be fetched.
+    #[error(transparent)]
+    Source(#[from] SourceFailure),
     /// The stack cannot be held.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -221,6 +227,8 @@ impl Executor {
         keeping: Keeping,
     ) -> Result<(RunSummary, Vec<SavedNode>), ExecuteError> {
         let began = Instant::now();
+        // Before anything is connected to, and before there is a run.
+        let deployments = Deployments::fetch(&self.stack, &work, &*self.sources, &self.stop).await?;
         let new = |follows| NewRun {
             stack: self.stack.name.clone(),
             command: work.command,
@@ -246,7 +254,10 @@ impl Executor {
             }
         };
         let (history, writer) = run.map(|run| history::begin(Arc::clone(&self.store), run)).unzip();
+        let fetched: Vec<RunEvent> = deployments.events().collect();
         let shared = Arc::new(Shared {
+            deployments,
+            sources: Arc::clone(&self.sources),
             recorder,
             stack: Arc::clone(&self.stack),
             evaluator: Arc::clone(&self.evaluator),
@@ -288,6 +299,7 @@ impl Executor {
                 comment: settings.comment.clone(),
             },
         });
+        fetched.into_iter().for_each(|event| shared.emit(event));
         let reacted = work.nodes.iter().any(|node| node.reaction.is_some());
         let (nodes, planned) = carry_out(&shared, work).await;
         let mut summary = RunSummary {

@@ -4,8 +4,10 @@
 //! out through the [`ports`] that this crate owns and others implement. Everything that happens is
 //! told as a [`RunEvent`], the only way from here to a screen.
 
+pub mod app_steps;
 pub mod built_in;
 mod configure;
+mod deployments;
 pub mod event;
 pub mod execute;
 pub mod facts;
@@ -16,6 +18,7 @@ mod node_run;
 pub mod plan;
 pub mod ports;
 mod reboot;
+mod releases;
 mod replay;
 pub mod resume;
 mod rolling;
@@ -27,6 +30,7 @@ mod stop;
 pub mod view;
 mod work;
 
+pub use app_steps::{AppStage, Stage};
 pub use built_in::{BuiltInNotification, BuiltInResource};
 pub use event::{Counts, NodeResult, RunEvent, RunSummary};
 pub use execute::{ExecuteError, Executor, Settings};

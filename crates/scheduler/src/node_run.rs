@@ -14,6 +14,7 @@ use engine_protocol::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    app_steps,
     built_in::{self, BuiltInResource, Situation},
     event::{Counts, NodeResult, ResourceLabel, RunEvent},
     plan::Step,
@@ -21,6 +22,7 @@ use crate::{
         AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, EvaluationObserver, LogLevel, Session,
         SessionFailure,
     },
+    releases::Releases,
     resume::{Entry, Position},
     saved::SavedStep,
     shared::Shared,
@@ -59,6 +61,8 @@ pub(crate) struct NodeRun {
     checkpoints: usize,
     /// What is kept of it.
     pub(crate) record: Record,
+    /// The releases that are brought to the node, and what became of them.
+    pub(crate) releases: Releases,
 }
 
 /// How long something may take.
@@ -138,6 +142,7 @@ impl NodeRun {
             at: None,
             checkpoints: 0,
             record: Record::default(),
+            releases: Releases::default(),
         }
     }
 
@@ -160,7 +165,9 @@ impl NodeRun {
         at: Position,
     ) -> Result<(), NodeResult> {
         let built_in = self.built_in(step, online);
-        if step.run_list.is_empty() && built_in.is_empty() {
+        let release =
+            self.stage(step).is_some_and(|stage| app_steps::release(&stage, ResourceId(0)).is_some());
+        if (step.run_list.is_empty() && built_in.is_empty() && !release) || self.releases.is_over(step) {
             return Ok(());
         }
         if self.shared.is_done(&self.instance.name, at, &self.facts.boot_id) {
@@ -175,9 +182,10 @@ impl NodeRun {
         }
         (self.at, self.checkpoints) = (Some(at), 0);
         self.begin(step.event, self.shared.mode).await?;
+        let before = self.counts;
         let result = self.evaluated_step(step, built_in, online).await;
         self.at = None;
-        if result.is_ok() {
+        if result.is_ok() && self.releases.end(step) {
             let (reboot, boot_id) = (self.reboot.clone(), self.facts.boot_id.clone());
             self.shared.write_ahead(Entry::StepDone { instance: self.name(), at, reboot, boot_id }).await?;
         }
@@ -218,6 +226,9 @@ impl NodeRun {
 
     /// What engine itself declares in a step.
     fn built_in(&self, step: &Step, online: &[Name]) -> Vec<BuiltInResource> {
+        if step.stage.is_some() {
+            return self.stage(step).map(|stage| app_steps::built_in(&stage)).unwrap_or_default();
+        }
         built_in::resources(&Situation {
             stack: &self.shared.stack,
             instance: &self.instance,
@@ -225,6 +236,14 @@ impl NodeRun {
             online,
             facts: &self.facts,
         })
+    }
+
+    /// What a step does with an app.
+    fn stage<'s>(&'s self, step: &'s Step) -> Option<app_steps::Situation<'s>> {
+        let stage = step.stage.as_ref()?;
+        let app = self.shared.stack.apps.iter().find(|app| app.name == stage.app)?;
+        let (deployment, deployments) = (app.deployment.as_ref()?, &self.shared.deployments);
+        Some(app_steps::Situation { app, deployment, stage: &stage.stage, deployments })
     }
 
     async fn evaluated_step(
@@ -278,18 +297,16 @@ impl NodeRun {
         online: &[Name],
     ) -> Result<End, NodeResult> {
         let shared = Arc::clone(&self.shared);
-        let request = EvaluateRequest {
-            built_in,
-            run_list: step.run_list.clone(),
-            node: view::node(
-                &shared.stack,
-                &self.instance,
-                step.event,
-                online,
-                &shared.run_attributes,
-                &self.facts,
-            ),
-        };
+        let mut node = view::node(
+            &shared.stack,
+            &self.instance,
+            step.event,
+            online,
+            &shared.run_attributes,
+            &self.facts,
+        );
+        app_steps::show(&mut node, &shared.stack.apps, step.event, &shared.deployments);
+        let request = EvaluateRequest { built_in, run_list: step.run_list.clone(), node };
         let (messages, mut heard) = mpsc::unbounded_channel();
         let began = Instant::now();
         let mut evaluation = shared.evaluator.evaluate(request, Box::new(ChannelObserver(messages)));
@@ -333,7 +350,13 @@ impl NodeRun {
         };
         drop(evaluation);
         let collection = match evaluated {
-            Ok(collection) => collection,
+            Ok(mut collection) => {
+                let id = collection.resources.last().map_or(self.declared, |last| last.id.0 as usize + 1);
+                let id = ResourceId(u32::try_from(id).unwrap_or(u32::MAX));
+                let release = self.stage(step).and_then(|stage| app_steps::release(&stage, id));
+                collection.resources.extend(release);
+                collection
+            }
             Err(failure) => {
                 self.shared.emit(RunEvent::EvaluationFailed {
                     instance: self.name(),
@@ -381,6 +404,7 @@ impl NodeRun {
         self.touched |= self.mode == Mode::Apply;
         for resource in &collection.resources {
             self.labels.insert(resource.id, resource.into());
+            self.releases.declare(resource, self.mode);
         }
         self.declared += collection.resources.len();
         if self.shared.recorder.is_some() {
@@ -465,6 +489,9 @@ impl NodeRun {
                         self.record.outcomes.push(outcome.clone());
                     }
                     let resource = self.label(outcome.resource);
+                    if let Some(sent) = self.releases.sent(&outcome, self.mode) {
+                        self.shared.emit(sent.event(self.name(), resource.clone()));
+                    }
                     if let Status::Failed { error, ignored: false } = &outcome.status {
                         self.failure.get_or_insert_with(|| format!("{}: {error}", resource.name));
                     }
@@ -475,6 +502,11 @@ impl NodeRun {
                         notified_by: outcome.notified_by.map(|id| self.label(id).name),
                         outcome,
                     });
+                }
+                FromAgent::Wanted { pieces, .. } => {
+                    self.releases.count(&pieces);
+                    let content = self.shared.sources.read(pieces).await.map_err(|failure| failure.message);
+                    self.send(ToAgent::Content(content)).await?;
                 }
                 FromAgent::Applied { end, facts } => {
                     self.facts = facts;

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use engine_model::{App, Command, Instance, InstanceStatus, Name, RecipeName, Stack};
 use serde::{Deserialize, Serialize};
 
+use crate::app_steps::{self, AppStage};
+
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -23,12 +25,27 @@ pub struct Request {
     pub apps: Vec<Name>,
     /// The recipes, where the command is [`Command::ExecuteRecipes`].
     pub recipes: Vec<RecipeName>,
+    /// Whether a deployment runs the command of apps that migrates.
+    pub migrate: bool,
+    /// The release to go back to, where the command is [`Command::Rollback`]; the one before the current if none.
+    pub release: Option<String>,
+    /// Whether undeploy takes what releases share as well.
+    pub shared: bool,
 }
 
 impl Request {
     /// Asks for a command on the whole stack.
     pub fn new(command: Command) -> Self {
-        Request { command, layers: Vec::new(), instances: Vec::new(), apps: Vec::new(), recipes: Vec::new() }
+        Request {
+            command,
+            layers: Vec::new(),
+            instances: Vec::new(),
+            apps: Vec::new(),
+            recipes: Vec::new(),
+            migrate: false,
+            release: None,
+            shared: false,
+        }
     }
 }
 
@@ -57,7 +74,10 @@ pub struct NodePlan {
 pub struct Step {
     /// The event, or the command.
     pub event: Command,
-    /// The recipes of the instance's layers, in order; a recipe that stands twice runs once.
+    /// What is done with an app, if the step is one of an app.
+    pub stage: Option<AppStage>,
+    /// The recipes of the instance's layers, in order; a recipe that stands twice runs once. Those of a hook in a step
+    /// of an app.
     pub run_list: Vec<RecipeName>,
 }
 
@@ -93,6 +113,14 @@ pub enum PlanError {
         name: Name,
         /// What there is.
         known: String,
+    },
+    /// The app has no source, so there is nothing that engine itself could do with it.
+    #[error("app `{name}` has no `source` in the stack file, so {command} has nothing to work on")]
+    NoSource {
+        /// The app.
+        name: Name,
+        /// What was asked for.
+        command: Command,
     },
     /// No instance is in all that was asked for.
     #[error("no instance of stack `{stack}` is selected")]
@@ -187,6 +215,15 @@ fn check_apps(stack: &Stack, request: &Request) -> Result<(), PlanError> {
             return Err(PlanError::UnknownApp { stack: stack.name.clone(), name: name.clone(), known });
         }
     }
+    let command = request.command;
+    let without = stack.apps.iter().find(|app| request.apps.contains(&app.name) && app.deployment.is_none());
+    match without {
+        // Recipes may do something with it.
+        Some(app) if command.is_about_apps() && command.event().is_none() => {
+            return Err(PlanError::NoSource { name: app.name.clone(), command });
+        }
+        _ => {}
+    }
     Ok(())
 }
 
@@ -225,22 +262,40 @@ fn check_names(stack: &Stack, layers: &[Name], instances: &[Name]) -> Result<(),
     Ok(())
 }
 
+/// Releases are put in place before the recipes of deploy run, and taken away after those of undeploy.
 fn steps(stack: &Stack, instance: &Instance, request: &Request) -> Vec<Step> {
-    let mut steps = vec![step(stack, instance, request.command)];
-    if request.command == Command::ExecuteRecipes {
-        steps[0].run_list = once(&mut request.recipes.iter());
+    let own = step(stack, instance, request.command);
+    let apps = || apps(stack, instance, request);
+    match request.command {
+        Command::ExecuteRecipes => vec![Step { run_list: once(&mut request.recipes.iter()), ..own }],
+        Command::Setup if stack.apps_of(instance).next().is_some() => {
+            let mut steps = vec![own];
+            steps.extend(stack.apps_of(instance).flat_map(|app| app_steps::deploy(app, request.migrate)));
+            steps.push(step(stack, instance, Command::Deploy));
+            steps
+        }
+        Command::Deploy => {
+            apps().flat_map(|app| app_steps::deploy(app, request.migrate)).chain([own]).collect()
+        }
+        Command::Undeploy => {
+            let releases = apps().flat_map(|app| app_steps::undeploy(app, request.shared));
+            [own].into_iter().chain(releases).collect()
+        }
+        Command::Rollback => {
+            apps().flat_map(|app| app_steps::rollback(app, request.release.as_deref())).collect()
+        }
+        Command::Start | Command::Stop | Command::Restart => {
+            apps().flat_map(|app| app_steps::processes(app, request.command)).collect()
+        }
+        _ => vec![own],
     }
-    if request.command == Command::Setup && stack.apps_of(instance).next().is_some() {
-        steps.push(step(stack, instance, Command::Deploy));
-    }
-    steps
 }
 
 fn step(stack: &Stack, instance: &Instance, command: Command) -> Step {
     let run_list = command.event().map_or_else(Vec::new, |event| {
         once(&mut stack.layers_of(instance).flat_map(|layer| layer.run_list(event)))
     });
-    Step { event: command, run_list }
+    Step { event: command, stage: None, run_list }
 }
 
 /// A run list in which every recipe stands once, where it stood first.

@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 
 use engine_contract::Node;
 use engine_model::{
-    ConfigureBegun, ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId, RunRecord,
-    RunState, StackLock, StatusRecord,
+    App, ConfigureBegun, ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId,
+    RunRecord, RunState, StackLock, StatusRecord,
 };
-use engine_protocol::{Collection, Facts, FromAgent, ToAgent};
+use engine_protocol::{Collection, Facts, FromAgent, Piece, ToAgent};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::deployments::Revision;
 use crate::{
     built_in::BuiltInResource,
     event::{Counts, NodeResult, RunEvent},
@@ -137,6 +138,24 @@ pub struct EvaluateFailure {
     pub message: String,
     /// Further problems found at the same time.
     pub details: Vec<String>,
+}
+
+/// Fetches the sources of apps, and keeps their content until nodes have it.
+pub trait AppSources: Send + Sync {
+    /// Fetches the source of an app as it is now. Its content can be read from then on.
+    fn fetch<'a>(&'a self, app: &'a App) -> PortFuture<'a, Result<Revision, SourceFailure>>;
+    /// Pieces of content, one behind the other, packed with zlib.
+    fn read(&self, pieces: Vec<Piece>) -> PortFuture<'_, Result<Vec<u8>, SourceFailure>>;
+}
+
+/// Why a source could not be fetched, or its content read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceFailure {
+    /// What happened, with the app and the place.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
 }
 
 /// Who wants a stack for themselves.

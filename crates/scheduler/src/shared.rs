@@ -11,10 +11,11 @@ use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
 use crate::{
+    deployments::Deployments,
     event::{Counts, NodeResult, NodeSummary, RunEvent},
     execute::Sink,
     history::History,
-    ports::{Connector, Evaluator, Store, StoreFailure},
+    ports::{AppSources, Connector, Evaluator, Store, StoreFailure},
     resume::journal::RunJournal,
     rollout::{self, Group},
     saved::{Recorder, SavedNode},
@@ -33,6 +34,9 @@ pub(crate) struct Shared {
     /// Keeps a plan while it is made.
     pub(crate) recorder: Option<Recorder>,
     pub(crate) run_label: String,
+    /// What the run deploys.
+    pub(crate) deployments: Deployments,
+    pub(crate) sources: Arc<dyn AppSources>,
     pub(crate) run_attributes: Attributes,
     /// How the operator wants it to go over instances.
     pub(crate) rollout: Rollout,

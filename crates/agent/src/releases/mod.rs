@@ -11,6 +11,7 @@ use engine_protocol::{
 
 use crate::{
     files::FileError,
+    overlay::Prediction,
     provider::{Check, Context, Error, done, property},
     reporter::Unanswered,
 };
@@ -138,7 +139,8 @@ fn activate<'r>(
         return Err(no_such_release(path, name, known).into());
     }
     let changes = vec![property(CURRENT, known.current.clone(), Some(name.to_owned()))];
-    Ok(Check::differs(changes, Vec::new(), move |context| {
+    let link = Prediction::Tree(format!("{path}/{CURRENT}"));
+    Ok(Check::differs(changes, vec![link], move |context| {
         switch(context, path, name, Standing::Active)?;
         Ok(Vec::new())
     }))

@@ -77,7 +77,7 @@ pub fn check<'r>(
             bytes(missing.bytes)
         )),
     ];
-    let predictions = vec![Prediction::Value(key(path, &new.name), Some(new.revision.clone()))];
+    let predictions = predict(path, &new.name, context)?;
     let release = Release {
         name: new.name.clone(),
         revision: new.revision.clone(),
@@ -96,6 +96,23 @@ pub fn check<'r>(
             }
         }
     }))
+}
+
+/// What would be there: directories, and a release of which nobody knows what hooks make of it.
+fn predict(path: &str, name: &str, context: &mut Context<'_>) -> Result<Vec<Prediction>, FileError> {
+    let release = format!("{path}/{RELEASES}/{name}");
+    let mut predictions = vec![Prediction::Value(key(path, name), None)];
+    let ends = path.match_indices('/').map(|(index, _)| index).skip(1).chain([path.len()]);
+    let above = ends.map(|end| path[..end].to_owned());
+    for directory in above.chain([format!("{path}/{RELEASES}"), format!("{path}/{SHARED}"), release.clone()])
+    {
+        if matches!(state::look(context, &directory)?, State::Absent | State::NoParent(_)) {
+            let attributes = Attributes { owner: agent().0, group: agent().1, mode: 0o755 };
+            predictions.push(Prediction::Path(directory, State::Directory { attributes, fresh: true }));
+        }
+    }
+    predictions.push(Prediction::Tree(release));
+    Ok(predictions)
 }
 
 /// A digest of what is wanted and of a tree that only the node knows.

@@ -345,6 +345,9 @@ tables! {
         revision: String,
         /// SHA-256 of an archive.
         checksum: String,
+        /// How many leading parts of each path in an archive are dropped.
+        #[schemars(extend("default" = 0))]
+        strip_components: Count,
         /// A directory of the controller. Relative to the stack file.
         path: String,
     }

@@ -129,6 +129,7 @@ impl Validator<'_> {
             SourceKind::Local => &[
                 ("url", !table.url.is_absent()),
                 ("revision", !table.revision.is_absent()),
+                ("strip_components", !table.strip_components.is_absent()),
                 ("checksum", !table.checksum.is_absent()),
             ],
         };
@@ -160,7 +161,11 @@ impl Validator<'_> {
                         "must have 64 hexadecimal digits",
                     );
                 }
-                Some(Source::Archive { url: url?, checksum: checksum.value.to_ascii_lowercase() })
+                Some(Source::Archive {
+                    url: url?,
+                    checksum: checksum.value.to_ascii_lowercase(),
+                    strip_components: table.strip_components.value().map_or(0, |count| count.0),
+                })
             }
             SourceKind::Local => {
                 if table.path.is_absent() {

@@ -3,9 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use engine_protocol::{Collection, Facts, Resource, ResourceId};
+use engine_model::App;
+use engine_protocol::{Collection, Facts, Piece, Resource, ResourceId};
 use engine_scheduler::ports::{
-    Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture,
+    AppSources, Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture, Revision,
+    SourceFailure,
 };
 
 use super::{Host, Port, directory};
@@ -14,6 +16,18 @@ fn declared(id: u32, facts: &Facts) -> Collection {
     let resource =
         Resource { id: ResourceId(id), name: format!("/srv/{id}/{}", facts.memory_bytes), ..directory() };
     Collection { resources: vec![resource], grants: Vec::new() }
+}
+
+/// Sources that nobody can fetch.
+impl AppSources for Port {
+    fn fetch<'a>(&'a self, _: &'a App) -> PortFuture<'a, Result<Revision, SourceFailure>> {
+        let failure = SourceFailure { message: "the source is gone".to_owned(), hint: None };
+        Box::pin(async { Err(failure) })
+    }
+
+    fn read(&self, _: Vec<Piece>) -> PortFuture<'_, Result<Vec<u8>, SourceFailure>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
 
 impl Evaluator for Port {

@@ -113,7 +113,9 @@ impl TreeEntry {
     /// Where it is.
     pub fn path(&self) -> &str {
         match self {
-            TreeEntry::Directory { path } | TreeEntry::File { path, .. } | TreeEntry::Link { path, .. } => path,
+            TreeEntry::Directory { path } | TreeEntry::File { path, .. } | TreeEntry::Link { path, .. } => {
+                path
+            }
         }
     }
 }
