@@ -75,6 +75,9 @@ pub(crate) enum Command {
   engine run configure --stack demo --json > run.jsonl
   engine run deploy --stack stacks/demo.toml --layer app --parallel 2
   engine run deploy --stack demo --app site --comment 'release 1.4'
+  engine run deploy --stack demo --app site --migrate
+  engine run rollback --stack demo --app site
+  engine run rollback --stack demo --app site --to 20261123120000000
   engine run execute-recipes --stack demo --recipe base::motd --set motd=hello
   engine run update-dependencies --stack demo --layer app --batch 25% --canary
   engine run setup --stack demo --retry-failed 12

@@ -18,6 +18,15 @@ pub(crate) fn cache_directory(global: &GlobalOptions) -> Result<PathBuf, Failure
         })
 }
 
+/// The directory of what apps are made of.
+pub(crate) fn sources_directory(global: &GlobalOptions) -> Result<PathBuf, Failure> {
+    let cookbooks = cache_directory(global)?;
+    Ok(match &global.cache_dir {
+        Some(directory) => directory.join("apps"),
+        None => cookbooks.with_file_name("apps"),
+    })
+}
+
 /// The file with the live state: `.engine/state.db` in the directory that holds `stacks`.
 pub(crate) fn state_file(given: Option<&Path>, stack_file: &Path) -> PathBuf {
     if let Some(file) = given {

@@ -102,11 +102,11 @@ fn deploys(work: &Work, app: &App) -> bool {
         })
 }
 
-/// Capistrano's and Chef's form: digits of the time in UTC, so that later releases have greater names.
+/// Capistrano's and Chef's form: digits of the time in UTC, with milliseconds: two runs have two names, and later releases have greater names.
 fn release_name(time: SystemTime) -> String {
     // Times before 1970 are those of a machine without a clock.
     let time = time.max(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
-    humantime::format_rfc3339_seconds(time).to_string().chars().filter(char::is_ascii_digit).collect()
+    humantime::format_rfc3339_millis(time).to_string().chars().filter(char::is_ascii_digit).collect()
 }
 
 #[cfg(test)]
@@ -116,6 +116,6 @@ mod tests {
     #[test]
     fn releases_are_named_by_their_time() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        assert_eq!(release_name(time), "20231114221320");
+        assert_eq!(release_name(time), "20231114221320000");
     }
 }

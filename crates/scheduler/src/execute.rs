@@ -299,7 +299,9 @@ impl Executor {
                 comment: settings.comment.clone(),
             },
         });
-        fetched.into_iter().for_each(|event| shared.emit(event));
+        for event in fetched {
+            shared.emit(event);
+        }
         let reacted = work.nodes.iter().any(|node| node.reaction.is_some());
         let (nodes, planned) = carry_out(&shared, work).await;
         let mut summary = RunSummary {

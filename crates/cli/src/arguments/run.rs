@@ -96,6 +96,18 @@ pub(crate) struct RequestArguments {
     #[arg(long, value_name = "APP")]
     pub(crate) app: Vec<Name>,
 
+    /// The release that rollback goes back to, such as 20261123120000000; the one before the current where it is not said
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: Option<String>,
+
+    /// Let deploy and setup run the command of apps that migrates
+    #[arg(long)]
+    pub(crate) migrate: bool,
+
+    /// Let undeploy take what the releases of an app share as well
+    #[arg(long)]
+    pub(crate) with_shared: bool,
+
     /// A recipe for execute-recipes; may be repeated, and they run in this order
     #[arg(long, value_name = "COOKBOOK::RECIPE")]
     pub(crate) recipe: Vec<RecipeName>,

@@ -17,10 +17,11 @@ use engine_scheduler::{
     lock::LockError,
     ports::{Evaluator, Store},
 };
+use engine_source::Sources;
 use engine_store::SqliteStore;
 
 use crate::{
-    arguments::{LimitArguments, RequestArguments, RunOptions},
+    arguments::{GlobalOptions, LimitArguments, RequestArguments, RunOptions},
     commands::{connection, resume},
     errors::{self, FAILED, Failure, STOPPED},
     paths,
@@ -63,7 +64,19 @@ pub(crate) fn request(command: Command, arguments: &RequestArguments) -> Result<
         return Err(Failure::usage(format!("{command} runs the recipes of the layers"))
             .hint("`engine run execute-recipes --recipe ...` runs recipes by name"));
     }
+    let only = |given: bool, option: &str, of: Command| match given && command != of {
+        true => Err(Failure::usage(format!("`{option}` is for {of}, and says nothing to {command}"))),
+        false => Ok(()),
+    };
+    only(arguments.to.is_some(), "--to", Command::Rollback)?;
+    only(arguments.with_shared, "--with-shared", Command::Undeploy)?;
+    if command != Command::Setup {
+        only(arguments.migrate, "--migrate", Command::Deploy)?;
+    }
     Ok(Request {
+        migrate: arguments.migrate,
+        release: arguments.to.clone(),
+        shared: arguments.with_shared,
         layers: arguments.selection.layer.clone(),
         instances: arguments.selection.instance.clone(),
         apps: arguments.app.clone(),
@@ -87,6 +100,7 @@ fn operator() -> String {
 
 /// Carries work out on a stack, and shows what happens.
 pub(crate) fn execute<T>(
+    global: &GlobalOptions,
     manifest: &Manifest,
     evaluator: Arc<dyn Evaluator>,
     options: &RunOptions,
@@ -111,6 +125,7 @@ pub(crate) fn execute<T>(
         connector: Arc::new(connector),
         evaluator,
         store: Arc::new(store) as Arc<dyn Store>,
+        sources: Arc::new(Sources::new(paths::sources_directory(global)?)),
         sink,
         stop: stop.clone(),
     };
@@ -134,6 +149,10 @@ pub(crate) fn execute<T>(
         ExecuteError::Plan(_) | ExecuteError::OtherStack { .. } => Failure::usage(error),
         ExecuteError::Resume(error) => resume::failure(&error),
         ExecuteError::Store(error) => Failure::failed(error),
+        ExecuteError::Source(error) => match error.hint.clone() {
+            Some(hint) => Failure::failed(error).hint(hint),
+            None => Failure::failed(error),
+        },
         ExecuteError::Lock(LockError::Held { holder }) => {
             let hint =
                 format!("if its owner is gone: `engine unlock {} --stack {}`", holder.id, holder.stack);

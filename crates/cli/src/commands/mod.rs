@@ -123,5 +123,14 @@ fn check_recipes(manifest: &Manifest, runtime: &Runtime) -> Result<(), Failure> 
             }
         }
     }
+    let hooks = manifest.stack.apps.iter().filter_map(|app| Some((app, &app.deployment.as_ref()?.hooks)));
+    for (app, recipe) in hooks.flat_map(|(app, hooks)| hooks.recipes().map(move |recipe| (app, recipe))) {
+        let Some((message, known)) = missing(recipe, runtime) else { continue };
+        let mut problem = Diagnostic::error(message).hint(known);
+        if let Some(span) = manifest.span_of_app(&app.name) {
+            problem = problem.label(span, "a hook of this app");
+        }
+        problems.push(problem);
+    }
     if problems.is_empty() { Ok(()) } else { Err(manifest.diagnostics(problems).into()) }
 }

@@ -27,14 +27,16 @@ fn plan_or_fail(global: &GlobalOptions, arguments: &PlanArguments) -> Result<Exi
     let runtime = Arc::new(runtime);
     let settings = execution::settings(options, Mode::Plan, "", execution::attributes(&arguments.request));
     let Some(out) = &arguments.out else {
-        let summary = execution::execute(&manifest, runtime, options, Mode::Plan, async |executor| {
-            executor.run(&request, &settings).await
-        })?;
+        let summary =
+            execution::execute(global, &manifest, runtime, options, Mode::Plan, async |executor| {
+                executor.run(&request, &settings).await
+            })?;
         return Ok(execution::exit_code(&summary, options));
     };
-    let (summary, saved) = execution::execute(&manifest, runtime, options, Mode::Plan, async |executor| {
-        executor.plan_to_save(&request, &settings).await
-    })?;
+    let (summary, saved) =
+        execution::execute(global, &manifest, runtime, options, Mode::Plan, async |executor| {
+            executor.plan_to_save(&request, &settings).await
+        })?;
     let code = execution::exit_code(&summary, options);
     if summary.stopped {
         return Ok(code);

@@ -62,10 +62,11 @@ fn run_command(
         rollout: arguments.rollout.rollout(),
         ..execution::settings(options, Mode::Apply, &arguments.comment, attributes)
     };
-    let (summary, left) = execution::execute(&manifest, runtime, options, Mode::Apply, async |executor| {
-        let summary = executor.run(request, &settings).await?;
-        verified(executor, summary, request, arguments).await
-    })?;
+    let (summary, left) =
+        execution::execute(global, &manifest, runtime, options, Mode::Apply, async |executor| {
+            let summary = executor.run(request, &settings).await?;
+            verified(executor, summary, request, arguments).await
+        })?;
     end(&summary, left, options, &manifest)
 }
 
@@ -91,10 +92,11 @@ fn run_saved(
         rollout: arguments.rollout.rollout(),
         ..execution::settings(options, Mode::Apply, &arguments.comment, attributes)
     };
-    let (summary, left) = execution::execute(&manifest, evaluator, options, Mode::Apply, async |executor| {
-        let summary = executor.run_saved(&saved, &settings).await?;
-        verified(executor, summary, &request_of(&saved), arguments).await
-    })?;
+    let (summary, left) =
+        execution::execute(global, &manifest, evaluator, options, Mode::Apply, async |executor| {
+            let summary = executor.run_saved(&saved, &settings).await?;
+            verified(executor, summary, &request_of(&saved), arguments).await
+        })?;
     end(&summary, left, options, &manifest)
 }
 
@@ -124,6 +126,7 @@ async fn verified(
         connector: Arc::clone(&executor.connector),
         evaluator: Arc::clone(&executor.evaluator),
         store: Arc::clone(&executor.store),
+        sources: Arc::clone(&executor.sources),
         sink: Arc::new(move |event| {
             if let RunEvent::PlanEndsAtCheckpoint { instance, event } = &event {
                 let line = format!("{instance}: what follows a checkpoint of {event} cannot be planned");

@@ -61,6 +61,15 @@ impl Plain {
                     "{red}{text}: somebody broke or took the lock, so this run stops at the next resource"
                 ));
             }
+            RunEvent::SourceFetched { app, revision, files, bytes } => {
+                let (revision, size) = (visible::line(revision), size(*bytes));
+                out.push(format_args!("app {app}: {revision}, {files} files, {size}"));
+            }
+            RunEvent::ContentSent { instance, resource, files, bytes, of_files, of_bytes } => {
+                let sent =
+                    format!("sent {files} files, {} of {of_files} files, {}", size(*bytes), size(*of_bytes));
+                out.line(instance, &sent, &format!(" ({})", resource.name));
+            }
             RunEvent::RolloutPlanned { layer, after, batches } => {
                 let names = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
                 let after = if after.is_empty() { String::new() } else { format!(" after {}", names(after)) };
@@ -230,6 +239,19 @@ impl Lines {
     /// One line, fit for a terminal, below another.
     fn detail(&mut self, text: &str, style: Style) {
         let _ = writeln!(self.text, "{:width$}      {style}{text}{style:#}", "", width = self.width);
+    }
+}
+
+/// A size, for people.
+fn size(bytes: u64) -> String {
+    const KIB: u64 = 1024;
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    if bytes < KIB {
+        format!("{bytes} bytes")
+    } else if bytes < KIB * KIB {
+        format!("{} KiB", tenths(KIB))
+    } else {
+        format!("{} MiB", tenths(KIB * KIB))
     }
 }
 

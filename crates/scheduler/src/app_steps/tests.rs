@@ -20,10 +20,11 @@ fn app() -> App {
 }
 
 fn script(steps: &[Step]) -> Vec<String> {
-    let recipes = |step: &Step| step.run_list.iter().map(|recipe| format!(" {recipe}")).collect::<String>();
+    let recipes =
+        |step: &Step| -> Vec<String> { step.run_list.iter().map(|recipe| format!(" {recipe}")).collect() };
     let stage =
         |step: &Step| step.stage.as_ref().map(|stage| format!("{:?}", stage.stage)).unwrap_or_default();
-    steps.iter().map(|step| format!("{} {}{}", step.event, stage(step), recipes(step))).collect()
+    steps.iter().map(|step| format!("{} {}{}", step.event, stage(step), recipes(step).concat())).collect()
 }
 
 #[test]
