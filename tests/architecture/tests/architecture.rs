@@ -15,6 +15,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("engine-runtime", &["engine-contract", "engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-transport", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-store", &["engine-model", "engine-scheduler"]),
+    ("engine-source", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-notify", &["engine-model", "engine-protocol", "engine-scheduler"]),
     (
         "engine-cli",
@@ -26,6 +27,7 @@ const MAP: &[(&str, &[&str])] = &[
             "engine-protocol",
             "engine-runtime",
             "engine-scheduler",
+            "engine-source",
             "engine-store",
             "engine-transport",
         ],
@@ -33,7 +35,8 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// What implements the scheduler's ports.
-const ADAPTERS: [&str; 4] = ["engine-runtime", "engine-transport", "engine-store", "engine-notify"];
+const ADAPTERS: [&str; 5] =
+    ["engine-runtime", "engine-transport", "engine-store", "engine-source", "engine-notify"];
 
 /// What only the command may use: elsewhere errors have types, and nobody reads a command line.
 const FOR_THE_CLI: [&str; 4] = ["anyhow", "clap", "clap_complete", "clap_mangen"];
