@@ -49,7 +49,7 @@ impl Reporter for Controller {
     fn flush(&mut self) {}
 
     fn ask(&mut self, question: &FromAgent, _: &dyn Fn() -> bool) -> Result<Vec<u8>, Unanswered> {
-        let FromAgent::Wanted { pieces, .. } = question else { panic!("{question:?}") };
+        let FromAgent::Wanted { pieces } = question else { panic!("{question:?}") };
         if self.dies_after == Some(self.asked) {
             return Err(Unanswered::Stopped);
         }

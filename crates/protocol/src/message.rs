@@ -140,8 +140,6 @@ pub enum FromAgent {
     /// The agent needs content that the node does not have. Answered by one [`ToAgent::Content`]; asked for in the
     /// middle of a resource, one question at a time.
     Wanted {
-        /// For which resource.
-        resource: ResourceId,
         /// What, together at most [`BATCH_BYTES`](crate::content::BATCH_BYTES).
         pieces: Vec<Piece>,
     },

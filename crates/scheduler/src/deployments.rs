@@ -82,11 +82,6 @@ impl Deployments {
             RunEvent::SourceFetched { app: app.clone(), revision: revision.revision.clone(), files, bytes }
         })
     }
-
-    /// The name of the release of an app in this run.
-    pub(crate) fn release_of(&self, _app: &Name) -> &str {
-        &self.release
-    }
 }
 
 fn deploys(work: &Work, app: &App) -> bool {
@@ -102,7 +97,8 @@ fn deploys(work: &Work, app: &App) -> bool {
         })
 }
 
-/// Capistrano's and Chef's form: digits of the time in UTC, with milliseconds: two runs have two names, and later releases have greater names.
+/// Capistrano's and Chef's form, digits of the time in UTC, with milliseconds: two runs have two names, and later
+/// releases have greater ones.
 fn release_name(time: SystemTime) -> String {
     // Times before 1970 are those of a machine without a clock.
     let time = time.max(SystemTime::UNIX_EPOCH + Duration::from_secs(1));

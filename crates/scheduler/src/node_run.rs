@@ -165,8 +165,7 @@ impl NodeRun {
         at: Position,
     ) -> Result<(), NodeResult> {
         let built_in = self.built_in(step, online);
-        let release =
-            self.stage(step).is_some_and(|stage| app_steps::release(&stage, ResourceId(0)).is_some());
+        let release = step.stage.as_ref().is_some_and(|stage| stage.stage.is_about_releases());
         if (step.run_list.is_empty() && built_in.is_empty() && !release) || self.releases.is_over(step) {
             return Ok(());
         }
@@ -305,7 +304,12 @@ impl NodeRun {
             &shared.run_attributes,
             &self.facts,
         );
-        app_steps::show(&mut node, &shared.stack.apps, step.event, &shared.deployments);
+        app_steps::show(
+            &mut node,
+            &shared.stack.apps,
+            step.event,
+            (&shared.deployments, self.releases.over()),
+        );
         let request = EvaluateRequest { built_in, run_list: step.run_list.clone(), node };
         let (messages, mut heard) = mpsc::unbounded_channel();
         let began = Instant::now();
@@ -503,7 +507,7 @@ impl NodeRun {
                         outcome,
                     });
                 }
-                FromAgent::Wanted { pieces, .. } => {
+                FromAgent::Wanted { pieces } => {
                     self.releases.count(&pieces);
                     let content = self.shared.sources.read(pieces).await.map_err(|failure| failure.message);
                     self.send(ToAgent::Content(content)).await?;

@@ -42,6 +42,11 @@ impl Sent {
 }
 
 impl Releases {
+    /// The apps whose release turned out to be the current one.
+    pub(crate) fn over(&self) -> &BTreeSet<Name> {
+        &self.over
+    }
+
     /// Whether there is nothing left to do in a stage.
     pub(crate) fn is_over(&self, step: &Step) -> bool {
         step.stage.as_ref().is_some_and(|stage| stage.stage.follows_put() && self.over.contains(&stage.app))

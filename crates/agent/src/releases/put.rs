@@ -3,7 +3,7 @@
 use std::{collections::HashMap, io::Read};
 
 use engine_protocol::{
-    ContentHash, FromAgent, Mode, Piece, ResourceId,
+    ContentHash, FromAgent, Mode, Piece,
     content::{BATCH_BYTES, BATCH_PIECES},
     resource::{Access, NewRelease, ReleaseContent, Shared, TreeEntry},
 };
@@ -347,8 +347,7 @@ impl Missing {
 
 fn ask(pieces: &[Piece], context: &mut Context<'_>) -> Result<Vec<u8>, Error> {
     let expected: u64 = pieces.iter().map(|piece| u64::from(piece.length)).sum();
-    // It is asked in the middle of a resource; which one, the controller knows.
-    let question = FromAgent::Wanted { resource: ResourceId(0), pieces: pieces.to_vec() };
+    let question = FromAgent::Wanted { pieces: pieces.to_vec() };
     let packed = context.reporter.ask(&question, context.stopping)?;
     let mut content = Vec::new();
     let read = ZlibDecoder::new(packed.as_slice()).take(expected + 1).read_to_end(&mut content);

@@ -64,9 +64,12 @@ pub(crate) fn request(command: Command, arguments: &RequestArguments) -> Result<
         return Err(Failure::usage(format!("{command} runs the recipes of the layers"))
             .hint("`engine run execute-recipes --recipe ...` runs recipes by name"));
     }
-    let only = |given: bool, option: &str, of: Command| match given && command != of {
-        true => Err(Failure::usage(format!("`{option}` is for {of}, and says nothing to {command}"))),
-        false => Ok(()),
+    let only = |given: bool, option: &str, of: Command| {
+        if given && command != of {
+            let message = format!("`{option}` is for {of}, and says nothing to {command}");
+            return Err(Failure::usage(message));
+        }
+        Ok(())
     };
     only(arguments.to.is_some(), "--to", Command::Rollback)?;
     only(arguments.with_shared, "--with-shared", Command::Undeploy)?;

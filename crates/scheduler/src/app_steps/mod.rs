@@ -59,6 +59,14 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Whether something is done with releases, besides what the resource library does.
+    pub(crate) fn is_about_releases(&self) -> bool {
+        matches!(
+            self,
+            Stage::Put | Stage::Activate | Stage::Settle | Stage::Rollback { .. } | Stage::Remove { .. }
+        )
+    }
+
     /// Whether it is part of a deployment that is over when the release turns out to be the current one already.
     pub(crate) fn follows_put(&self) -> bool {
         !matches!(

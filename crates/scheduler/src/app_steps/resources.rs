@@ -1,6 +1,9 @@
 //! What engine declares in the stages of an app.
 
-use std::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use engine_contract::{Node, Value};
 use engine_model::{App, Command, Deployment, Fetch, Name, Source};
@@ -181,7 +184,7 @@ fn new_release(situation: &Situation<'_>) -> NewRelease {
         }
         None => (said(&deployment.source), ReleaseContent::Directory(situation.fetched())),
     };
-    let links = |links: &std::collections::BTreeMap<String, String>, file| {
+    let links = |links: &BTreeMap<String, String>, file| {
         let shared =
             links.iter().map(|(name, link)| Shared { name: name.clone(), link: Some(link.clone()), file });
         shared.collect::<Vec<_>>()
@@ -236,8 +239,14 @@ fn said(source: &Source) -> String {
     }
 }
 
-/// Lets recipes see how the apps of their instance are deployed: what OpsWorks showed below `deploy`.
-pub(crate) fn show(node: &mut Node, apps: &[App], command: Command, deployments: &Deployments) {
+/// Lets recipes see how the apps of their instance are deployed: what OpsWorks showed below `deploy`. Of apps that are
+/// up to date, the release is the current one.
+pub(crate) fn show(
+    node: &mut Node,
+    apps: &[App],
+    command: Command,
+    (deployments, up_to_date): (&Deployments, &BTreeSet<Name>),
+) {
     for view in &mut node.stack.apps {
         let app = apps.iter().find(|app| app.name.as_str() == view.name);
         let Some((app, deployment)) = app.and_then(|app| Some((app, app.deployment.as_ref()?))) else {
@@ -256,8 +265,12 @@ pub(crate) fn show(node: &mut Node, apps: &[App], command: Command, deployments:
         if command == Command::Deploy
             && let serde_json::Value::Object(deploy) = &mut deploy
         {
-            let release = deployments.release_of(&app.name);
-            deploy.insert("release".to_owned(), format!("{path}/releases/{release}").into());
+            let release = if up_to_date.contains(&app.name) {
+                format!("{path}/current")
+            } else {
+                format!("{path}/releases/{}", deployments.release)
+            };
+            deploy.insert("release".to_owned(), release.into());
             deploy.insert("revision".to_owned(), revision(deployment, &app.name, deployments).into());
         }
         if let serde_json::Value::Object(attributes) = &mut view.attributes {
