@@ -277,6 +277,22 @@ fn one_goes_back_to_what_was_whole_and_not_beyond_the_oldest() {
 }
 
 #[test]
+fn a_run_that_is_taken_up_goes_on_with_its_release() {
+    let site = tempfile::tempdir().unwrap();
+    let (site, mut controller) = (site.path(), Controller::default());
+    controller.deploy(site, "1", &[("a", b"one")]);
+    let steps = deployment(&mut controller, "2", &[("a", b"two")]);
+    for done in 1..=2 {
+        controller.run(Mode::Apply, site, steps[..done].to_vec());
+        let asked = controller.asked;
+        assert_eq!(controller.run(Mode::Apply, site, steps[..1].to_vec()), ["skipped"]);
+        assert_eq!(controller.asked, asked);
+    }
+    assert_eq!(controller.run(Mode::Apply, site, steps), ["skipped", "up to date", "changed"]);
+    assert_eq!((read(site, "current/a"), listed(site, "releases").len()), ("two".into(), 2));
+}
+
+#[test]
 fn the_oldest_go_beyond_what_is_kept() {
     let site = tempfile::tempdir().unwrap();
     let (site, mut controller) = (site.path(), Controller::default());

@@ -5,8 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use engine_model::{App, Fetch, Name, Stack};
+use engine_model::{App, Fetch, Name, Source, Stack};
 use engine_protocol::resource::TreeEntry;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     app_steps::Stage,
@@ -23,6 +24,15 @@ pub(crate) struct Deployments {
     pub(crate) release: String,
     /// What the controller fetched.
     pub(crate) revisions: BTreeMap<Name, Revision>,
+}
+
+/// What a run deploys, as an attempt to take it up again has to know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deploying {
+    /// The name of its releases.
+    pub release: String,
+    /// What each source was.
+    pub revisions: BTreeMap<Name, String>,
 }
 
 /// A source at one moment.
@@ -55,12 +65,15 @@ impl Deployments {
         stack: &Stack,
         work: &Work,
         sources: &dyn AppSources,
+        before: Option<&Deploying>,
         stop: &StopSignal,
     ) -> Result<Self, SourceFailure> {
-        let mut deployments =
-            Deployments { release: release_name(SystemTime::now()), ..Deployments::default() };
+        let release = before.map_or_else(|| release_name(SystemTime::now()), |before| before.release.clone());
+        let mut deployments = Deployments { release, ..Deployments::default() };
         for app in stack.apps.iter().filter(|app| deploys(work, app)) {
             let mut stop = stop.clone();
+            let known = before.and_then(|before| before.revisions.get(&app.name));
+            let app = &at(app, known);
             let revision = tokio::select! {
                 revision = sources.fetch(app) => revision?,
                 () = stop.wait() => {
@@ -70,9 +83,21 @@ impl Deployments {
                     });
                 }
             };
+            if let Some(known) = known.filter(|known| **known != revision.revision) {
+                let found = &revision.revision;
+                let message = format!("the source of app `{}` is {found} now, and was {known}", app.name);
+                let hint = Some("begin a new run".to_owned());
+                return Err(SourceFailure { message, hint });
+            }
             deployments.revisions.insert(app.name.clone(), revision);
         }
         Ok(deployments)
+    }
+
+    /// What another attempt has to know.
+    pub(crate) fn deploying(&self) -> Deploying {
+        let revisions = self.revisions.iter().map(|(app, known)| (app.clone(), known.revision.clone()));
+        Deploying { release: self.release.clone(), revisions: revisions.collect() }
     }
 
     /// What is told of it.
@@ -82,6 +107,17 @@ impl Deployments {
             RunEvent::SourceFetched { app: app.clone(), revision: revision.revision.clone(), files, bytes }
         })
     }
+}
+
+/// An app at the revision that an earlier attempt found: a branch may have moved on.
+fn at(app: &App, known: Option<&String>) -> App {
+    let mut app = app.clone();
+    if let (Some(known), Some(deployment)) = (known, &mut app.deployment)
+        && let Source::Git { revision, .. } = &mut deployment.source
+    {
+        revision.clone_from(known);
+    }
+    app
 }
 
 fn deploys(work: &Work, app: &App) -> bool {

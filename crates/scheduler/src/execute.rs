@@ -17,7 +17,7 @@ use engine_protocol::Mode;
 use tokio::sync::Semaphore;
 
 use crate::{
-    deployments::Deployments,
+    deployments::{Deploying, Deployments},
     event::{RunEvent, RunSummary},
     history,
     lock::{self, Held, LockError},
@@ -109,7 +109,7 @@ pub(crate) enum Keeping {
     /// A run that can be taken up again, and the one that it follows from.
     Journal(Box<Intent>, Option<RunId>),
     /// The same of a run that is taken up again.
-    Again(Box<RunRecord>, [u8; 32], Attempted),
+    Again(Box<RunRecord>, [u8; 32], Attempted, Deploying),
 }
 
 impl Executor {
@@ -228,7 +228,12 @@ impl Executor {
     ) -> Result<(RunSummary, Vec<SavedNode>), ExecuteError> {
         let began = Instant::now();
         // Before anything is connected to, and before there is a run.
-        let deployments = Deployments::fetch(&self.stack, &work, &*self.sources, &self.stop).await?;
+        let before = match &keeping {
+            Keeping::Again(.., deploying) => Some(deploying),
+            _ => None,
+        };
+        let fetch = Deployments::fetch(&self.stack, &work, &*self.sources, before, &self.stop);
+        let deployments = fetch.await?;
         let new = |follows| NewRun {
             stack: self.stack.name.clone(),
             command: work.command,
@@ -243,12 +248,13 @@ impl Executor {
             Keeping::Nothing => (None, None, None),
             Keeping::Plan(recorder) => (None, None, Some(recorder)),
             Keeping::Run => (Some(self.store.begin_run(new(None), None).await?), None, None),
-            Keeping::Journal(intent, follows) => {
+            Keeping::Journal(mut intent, follows) => {
+                intent.deploying = deployments.deploying();
                 let key = intent.key;
                 let run = self.store.begin_run(new(follows), Some(intent)).await?;
                 (Some(run), journal(run, key, Attempted::default()), None)
             }
-            Keeping::Again(record, key, attempted) => {
+            Keeping::Again(record, key, attempted, _) => {
                 self.store.reopen_run(record.id).await?;
                 (Some(record.id), journal(record.id, key, attempted), None)
             }
@@ -256,6 +262,7 @@ impl Executor {
         let (history, writer) = run.map(|run| history::begin(Arc::clone(&self.store), run)).unzip();
         let fetched: Vec<RunEvent> = deployments.events().collect();
         let shared = Arc::new(Shared {
+            again: resumed,
             deployments,
             sources: Arc::clone(&self.sources),
             recorder,

@@ -169,22 +169,26 @@ impl NodeRun {
         if (step.run_list.is_empty() && built_in.is_empty() && !release) || self.releases.is_over(step) {
             return Ok(());
         }
-        if self.shared.is_done(&self.instance.name, at, &self.facts.boot_id) {
+        // A release is looked at again, and what makes one ready is done again for one that was put anew.
+        let at = Some(at).filter(|_| self.releases.keeps_place(step));
+        if at.is_some_and(|at| self.shared.is_done(&self.instance.name, at, &self.facts.boot_id)) {
             return Ok(());
         }
         if self.shared.stop.is_set() {
             return Err(NodeResult::Stopped { position: format!("before {}", step.event) });
         }
         self.shared.emit(RunEvent::EventStarted { instance: self.name(), event: step.event });
-        if let Some(then) = self.shared.facts_then(&self.instance.name, at) {
+        if let Some(then) = at.and_then(|at| self.shared.facts_then(&self.instance.name, at)) {
             self.facts = then;
         }
-        (self.at, self.checkpoints) = (Some(at), 0);
+        (self.at, self.checkpoints) = (at, 0);
         self.begin(step.event, self.shared.mode).await?;
-        let before = self.counts;
         let result = self.evaluated_step(step, built_in, online).await;
         self.at = None;
-        if result.is_ok() && self.releases.end(step) {
+        if result.is_ok() {
+            self.releases.end(step, self.shared.again);
+        }
+        if let (Ok(()), Some(at)) = (&result, at) {
             let (reboot, boot_id) = (self.reboot.clone(), self.facts.boot_id.clone());
             self.shared.write_ahead(Entry::StepDone { instance: self.name(), at, reboot, boot_id }).await?;
         }
@@ -493,7 +497,7 @@ impl NodeRun {
                         self.record.outcomes.push(outcome.clone());
                     }
                     let resource = self.label(outcome.resource);
-                    if let Some(sent) = self.releases.sent(&outcome, self.mode) {
+                    if let Some(sent) = self.releases.hear(&outcome, self.mode) {
                         self.shared.emit(sent.event(self.name(), resource.clone()));
                     }
                     if let Status::Failed { error, ignored: false } = &outcome.status {

@@ -9,7 +9,7 @@ use engine_protocol::{
 };
 
 use crate::{
-    app_steps::{Stage, resource},
+    app_steps::{AppStage, Stage, resource},
     deployments::amount,
     event::{NodeResult, ResourceLabel, RunEvent},
     node_run::NodeRun,
@@ -21,6 +21,10 @@ use crate::{
 pub(crate) struct Releases {
     /// Apps whose release turned out to be the current one.
     over: BTreeSet<Name>,
+    /// Apps whose release was put by an attempt that is not the first one.
+    anew: BTreeSet<Name>,
+    /// What became of the release that was to be put last.
+    put: Option<(ResourceId, Status)>,
     /// The release that is not settled yet: the app's directory and its name.
     unsettled: Option<(String, String)>,
     /// How big those are that the agent has been told of.
@@ -52,15 +56,25 @@ impl Releases {
         step.stage.as_ref().is_some_and(|stage| stage.stage.follows_put() && self.over.contains(&stage.app))
     }
 
+    /// Whether a step that was done by an earlier attempt, or in part, goes on from there.
+    pub(crate) fn keeps_place(&self, step: &Step) -> bool {
+        let Some(AppStage { app, stage }) = &step.stage else { return true };
+        *stage != Stage::Put && !(stage.follows_put() && self.anew.contains(app))
+    }
+
     /// Ends a stage: a release that need not be put is deployed already.
-    pub(crate) fn end(&mut self, step: &Step, changed: bool) {
-        let Some(stage) = &step.stage else { return };
-        if stage.stage == Stage::Put && !changed {
-            self.over.insert(stage.app.clone());
-            self.unsettled = None;
-        }
-        if stage.stage == Stage::Settle {
-            self.unsettled = None;
+    pub(crate) fn end(&mut self, step: &Step, again: bool) {
+        let Some(AppStage { app, stage }) = &step.stage else { return };
+        match (stage, self.put.take().map(|(_, status)| status)) {
+            (Stage::Put, Some(Status::UpToDate)) => {
+                self.over.insert(app.clone());
+                self.unsettled = None;
+            }
+            (Stage::Put, Some(Status::Changed)) if again => {
+                self.anew.insert(app.clone());
+            }
+            (Stage::Settle, _) => self.unsettled = None,
+            _ => {}
         }
     }
 
@@ -69,6 +83,7 @@ impl Releases {
         let Spec::Release(ReleaseSpec { path, step }) = &resource.spec else { return };
         match step {
             ReleaseStep::Put(new) => {
+                self.put = Some((resource.id, Status::UpToDate));
                 if let ReleaseContent::Tree(entries) = &new.content {
                     self.sizes.insert(resource.id, amount(entries));
                 }
@@ -89,8 +104,13 @@ impl Releases {
         *bytes += pieces.iter().map(|piece| u64::from(piece.length)).sum::<u64>();
     }
 
-    /// What was sent of a release that is there now.
-    pub(crate) fn sent(&mut self, outcome: &Outcome, mode: Mode) -> Option<Sent> {
+    /// What became of a release; what was sent of it, if it is there now.
+    pub(crate) fn hear(&mut self, outcome: &Outcome, mode: Mode) -> Option<Sent> {
+        if let Some((id, status)) = &mut self.put
+            && *id == outcome.resource
+        {
+            status.clone_from(&outcome.status);
+        }
         let of = self.sizes.remove(&outcome.resource)?;
         let put = mode == Mode::Apply && outcome.status == Status::Changed;
         put.then_some(Sent { sent: self.sent, of })

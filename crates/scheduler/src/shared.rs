@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     /// Keeps a plan while it is made.
     pub(crate) recorder: Option<Recorder>,
     pub(crate) run_label: String,
+    /// Whether this takes up an attempt that was interrupted.
+    pub(crate) again: bool,
     /// What the run deploys.
     pub(crate) deployments: Deployments,
     pub(crate) sources: Arc<dyn AppSources>,

@@ -267,14 +267,19 @@ pub(crate) async fn reaction(
 
 async fn run_part(node: &mut Progress, part: &Part, phase: Phase, online: &[Name]) -> Result<(), NodeResult> {
     let Some(connected) = &mut node.connected else { return Ok(()) };
-    if let Err(failed) = run_steps(connected, part, online).await {
+    if let Err(failed) = run_steps(connected, part, phase, online).await {
         connected.discard(&failed).await;
         return Err(failed);
     }
     reboot::if_requested(connected).await
 }
 
-async fn run_steps(connected: &mut NodeRun, part: &Part, online: &[Name]) -> Result<(), NodeResult> {
+async fn run_steps(
+    connected: &mut NodeRun,
+    part: &Part,
+    phase: Phase,
+    online: &[Name],
+) -> Result<(), NodeResult> {
     match part {
         Part::Evaluate(steps) => {
             let mut tries = Tries::new();

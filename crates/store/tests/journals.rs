@@ -7,7 +7,7 @@ use engine_protocol::Facts;
 use engine_scheduler::{
     NodeResult, RunPlan,
     ports::Store,
-    resume::{Entry, Intent, Phase, Position},
+    resume::{Deploying, Entry, Intent, Phase, Position},
 };
 use engine_store::SqliteStore;
 
@@ -30,6 +30,7 @@ fn intent() -> Box<Intent> {
         named: vec![name("web-1")],
         attributes: Attributes::default(),
         rollout: Rollout::default(),
+        deploying: Deploying::default(),
     })
 }
 

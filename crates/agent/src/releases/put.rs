@@ -62,6 +62,9 @@ pub fn check<'r>(
     {
         return Ok(Check::UpToDate);
     }
+    if known.find(&new.name).is_some_and(|put| put.digest == digest) {
+        return Ok(Check::Skipped("an earlier attempt of the run has put it".to_owned()));
+    }
     let (all, missing) = match directory {
         Some(_) => (Amount::of(&entries, &Sources::default()).0, Amount::default()),
         None => Amount::of(&entries, &Sources::of(known.releases.iter())),

@@ -28,9 +28,10 @@ pub(crate) fn resume(global: &GlobalOptions, arguments: &ResumeArguments) -> Res
         let runtime =
             Arc::new(commands::load_cookbooks(global, &manifest, execution::limits(&options.limits))?);
         let settings = execution::settings(options, Mode::Apply, "", Attributes::default());
-        let summary = execution::execute(&manifest, runtime, options, Mode::Apply, async |executor| {
-            executor.resume(arguments.run, &settings).await
-        })?;
+        let summary =
+            execution::execute(global, &manifest, runtime, options, Mode::Apply, async |executor| {
+                executor.resume(arguments.run, &settings).await
+            })?;
         hint(&summary, &manifest);
         Ok(execution::exit_code(&summary, options))
     });

@@ -5,6 +5,7 @@
 //! stages before made, and its failure ends the deployment.
 
 use engine_model::{App, Command, Deployment, Name, RecipeName};
+use serde::{Deserialize, Serialize};
 
 use crate::plan::Step;
 
@@ -13,7 +14,7 @@ mod resources;
 pub(crate) use resources::{Situation, built_in, release, resource, show};
 
 /// A step of an app.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppStage {
     /// The app.
     pub app: Name,
@@ -22,7 +23,8 @@ pub struct AppStage {
 }
 
 /// What is done with an app in a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The release is put beside the others, with links to what is shared.
     Put,

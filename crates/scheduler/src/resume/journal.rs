@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempted::{Attempted, StepAttempt};
 use crate::{
+    deployments::Deploying,
     event::NodeResult,
     plan::RunPlan,
     ports::{Store, StoreFailure},
@@ -39,6 +40,9 @@ pub struct Intent {
     pub attributes: Attributes,
     /// How the operator wants it to go over instances.
     pub rollout: Rollout,
+    /// What it deploys.
+    #[serde(default)]
+    pub deploying: Deploying,
 }
 
 /// All that is needed to take a run up again.

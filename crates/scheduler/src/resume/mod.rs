@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use engine_model::{RunId, RunRecord, RunState};
 
+pub use crate::deployments::Deploying;
 pub(crate) use attempted::Attempted;
 pub use error::ResumeError;
 pub use journal::{Entry, Intent, Journal, Phase, Position};
@@ -45,6 +46,7 @@ impl Intent {
             named: request.instances.clone(),
             attributes: settings.attributes.clone(),
             rollout: settings.rollout.clone(),
+            deploying: Deploying::default(),
         }
     }
 }
@@ -75,7 +77,7 @@ impl Executor {
             };
             let statuses = self.store.statuses(&self.stack.name).await?;
             let work = Work::of(&self.stack, &intent.plan);
-            let keeping = Keeping::Again(Box::new(record), intent.key, attempted);
+            let keeping = Keeping::Again(Box::new(record), intent.key, attempted, intent.deploying);
             let summary = self.carry_out(work, statuses, &intent.named, &settings, keeping).await?.0;
             self.catch_up(summary, &settings).await
         })

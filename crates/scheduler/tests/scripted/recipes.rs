@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use engine_model::App;
 use engine_protocol::{Collection, Facts, Piece, Resource, ResourceId};
 use engine_scheduler::ports::{
-    AppSources, Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture, Revision,
-    SourceFailure,
+    AppSources, Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture,
+    Revision, SourceFailure,
 };
 
 use super::{Host, Port, directory};
