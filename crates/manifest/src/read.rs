@@ -10,10 +10,10 @@ use std::ops::Range;
 
 use reader::Reader;
 pub(crate) use tables::{
-    App, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Ssh, StackFile, User,
+    App, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Secret, SecretFile, Ssh, StackFile, User,
 };
 use toml::de::DeTable;
-pub(crate) use values::{List, Named, Tables};
+pub(crate) use values::{List, Named, Tables, Tree};
 
 use crate::source::Diagnostic;
 

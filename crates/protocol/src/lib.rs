@@ -11,6 +11,7 @@ pub mod grants;
 pub mod message;
 pub mod outcome;
 pub mod resource;
+pub mod secret;
 
 pub use facts::Facts;
 pub use grants::Grants;
