@@ -10,7 +10,8 @@ use std::ops::Range;
 
 use reader::Reader;
 pub(crate) use tables::{
-    App, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Secret, SecretFile, Ssh, StackFile, User,
+    App, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Secret, SecretFile, Ssh,
+    StackFile, User,
 };
 use toml::de::DeTable;
 pub(crate) use values::{List, Named, Tables, Tree};

@@ -21,9 +21,10 @@ use crate::{
     history,
     lock::{self, Held, LockError},
     plan::{PlanError, Request, plan},
-    ports::{Connector, Evaluator, Store, StoreFailure},
+    ports::{Connector, Evaluator, SecretProvider, Store, StoreFailure},
     resume::{self, Attempted, Intent, ResumeError, journal::RunJournal},
     saved::{Recorder, SavedNode, SavedPlan},
+    secrets::Vault,
     shared::{Shared, milliseconds},
     stop::StopSignal,
     work::{Work, carry_out},
@@ -61,6 +62,8 @@ pub struct Executor {
     pub evaluator: Arc<dyn Evaluator>,
     /// Remembers state.
     pub store: Arc<dyn Store>,
+    /// Gives the values of secrets.
+    pub secrets: Arc<dyn SecretProvider>,
     /// Hears what happens.
     pub sink: Sink,
     /// Says when to stop.
@@ -252,6 +255,7 @@ impl Executor {
             evaluator: Arc::clone(&self.evaluator),
             connector: Arc::clone(&self.connector),
             store: Arc::clone(&self.store),
+            vault: Vault::new(self.stack.secrets.clone(), Arc::clone(&self.secrets)),
             sink: Arc::clone(&self.sink),
             journal,
             history,

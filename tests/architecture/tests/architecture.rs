@@ -16,6 +16,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("engine-transport", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-store", &["engine-model", "engine-scheduler"]),
     ("engine-notify", &["engine-model", "engine-protocol", "engine-scheduler"]),
+    ("engine-secrets", &["engine-model", "engine-scheduler"]),
     (
         "engine-cli",
         &[
@@ -26,6 +27,7 @@ const MAP: &[(&str, &[&str])] = &[
             "engine-protocol",
             "engine-runtime",
             "engine-scheduler",
+            "engine-secrets",
             "engine-store",
             "engine-transport",
         ],
@@ -33,7 +35,8 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// What implements the scheduler's ports.
-const ADAPTERS: [&str; 4] = ["engine-runtime", "engine-transport", "engine-store", "engine-notify"];
+const ADAPTERS: [&str; 5] =
+    ["engine-runtime", "engine-transport", "engine-store", "engine-notify", "engine-secrets"];
 
 /// What only the command may use: elsewhere errors have types, and nobody reads a command line.
 const FOR_THE_CLI: [&str; 4] = ["anyhow", "clap", "clap_complete", "clap_mangen"];

@@ -21,7 +21,7 @@ use engine_store::SqliteStore;
 
 use crate::{
     arguments::{LimitArguments, RequestArguments, RunOptions},
-    commands::{connection, resume},
+    commands::{connection, resume, secret},
     errors::{self, FAILED, Failure, STOPPED},
     paths,
     reporter::{self, Reporter},
@@ -111,6 +111,7 @@ pub(crate) fn execute<T>(
         connector: Arc::new(connector),
         evaluator,
         store: Arc::new(store) as Arc<dyn Store>,
+        secrets: Arc::new(secret::providers(manifest, options.identity.as_deref())),
         sink,
         stop: stop.clone(),
     };

@@ -124,6 +124,7 @@ async fn verified(
         connector: Arc::clone(&executor.connector),
         evaluator: Arc::clone(&executor.evaluator),
         store: Arc::clone(&executor.store),
+        secrets: Arc::clone(&executor.secrets),
         sink: Arc::new(move |event| {
             if let RunEvent::PlanEndsAtCheckpoint { instance, event } = &event {
                 let line = format!("{instance}: what follows a checkpoint of {event} cannot be planned");

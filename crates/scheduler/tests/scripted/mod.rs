@@ -197,6 +197,7 @@ impl World {
             connector: port(),
             evaluator: port(),
             store: port(),
+            secrets: port(),
             sink: Arc::new(move |event| {
                 world.write_event(&event);
                 world.events.lock().unwrap().push(event);

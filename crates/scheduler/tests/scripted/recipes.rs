@@ -3,12 +3,21 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use engine_model::Secret;
 use engine_protocol::{Collection, Facts, Resource, ResourceId};
 use engine_scheduler::ports::{
-    Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture,
+    Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture, SecretFailure,
+    SecretProvider, SecretValue,
 };
 
 use super::{Host, Port, directory};
+
+impl SecretProvider for Port {
+    fn value<'a>(&'a self, _: &'a Secret) -> PortFuture<'a, Result<SecretValue, SecretFailure>> {
+        let message = "there are no secrets here".to_owned();
+        Box::pin(async { Err(SecretFailure { message, hint: None }) })
+    }
+}
 
 fn declared(id: u32, facts: &Facts) -> Collection {
     let resource =
