@@ -62,12 +62,12 @@ fn site(fleet: &str) -> Site {
     site
 }
 
-/// The stack of it, whose setup declares these resources.
-fn write(site: &Site, resources: &Value, recipient: &str) {
-    let command = FROM_COMMAND.replace('\n', "\\\\n");
+/// The stack of it, whose setup declares these resources. The command of one secret is in the file that it gives.
+fn write(site: &Site, resources: &Value, recipient: &str) -> tempfile::NamedTempFile {
+    let command = FROM_COMMAND.replace('\n', "\\n");
     // The source of this one is a script outside of the site's directory.
-    let script = std::env::temp_dir().join(format!("engine-secret-{}", std::process::id()));
-    fs::write(&script, format!("printf '{command}\\n'\n")).unwrap();
+    let script = tempfile::NamedTempFile::new().unwrap();
+    fs::write(script.path(), format!("printf '{command}\\n'\n")).unwrap();
     let mut text = format!(
         "update_on_setup = false\n\
          [secret_file]\nrecipients = [\"{recipient}\"]\nidentity = \"../key.txt\"\n\
@@ -75,7 +75,7 @@ fn write(site: &Site, resources: &Value, recipient: &str) {
          [secrets.filed]\nfile = \"secrets.age\"\n\
          [secrets.printed]\ncommand = [\"sh\", \"{}\"]\n\
          [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\n{PROBE_GRANTS}",
-        script.display(),
+        script.path().display(),
         repository().join("tests/e2e/cookbooks/probe").display(),
     );
     let _ = write!(
@@ -90,6 +90,7 @@ fn write(site: &Site, resources: &Value, recipient: &str) {
         "execute = [[\"cat\", \"*\"], [\"base64\", \"*\"], [\"sh\", \"-c\", \"*\"], ",
     );
     site.write_stack(&text);
+    script
 }
 
 /// Makes the key and fills the file; gives the public key.
@@ -114,7 +115,7 @@ fn set(site: &Site) {
 }
 
 fn content(host: &Host, path: &str) -> String {
-    String::from_utf8(host.check_exec(["cat", path]).unwrap().stdout).unwrap()
+    host.check_exec(["cat", path]).unwrap()
 }
 
 /// What the node keeps of runs.
@@ -122,7 +123,7 @@ fn has_none_on_node(host: &Host) {
     let kept = host
         .check_exec(["sh", "-c", "find /var/lib/engine -type f ! -path '*/agent/*' -exec cat {} +"])
         .unwrap();
-    has_none("/var/lib/engine of the node", &kept.stdout);
+    has_none("/var/lib/engine of the node", kept.as_bytes());
     let logs = host
         .exec(["sh", "-c", "cat /var/log/* /tmp/* 2>/dev/null; journalctl --no-pager 2>/dev/null; true"])
         .unwrap();
@@ -144,7 +145,7 @@ fn secrets_get_where_they_belong_and_nowhere_else() {
         {"resource": "execute", "names": ["cat", "/srv/password"], "live_stream": true},
         {"resource": "execute", "names": ["base64", "/srv/password"]},
     ]);
-    write(&site, &resources, &public);
+    let _script = write(&site, &resources, &public);
     set(&site);
     let list = site.engine.look(&["secret", "list"]).exits(0);
     has_none("`secret list`", list.output.as_bytes());
@@ -176,7 +177,7 @@ fn secrets_get_where_they_belong_and_nowhere_else() {
         {"resource": "execute", "names": ["sh", "-c", "echo \"$TOKEN\" | cut -c 3-; echo \"$TOKEN\" >&2; exit 7"],
          "environment": [["TOKEN", "{{secret:env}}"]]},
     ]);
-    write(&site, &failing, &public);
+    let _script = write(&site, &failing, &public);
     let failed = site.engine.text(&["run", "setup", "-v"]).exits(1);
     has_none("a run that fails", failed.output.as_bytes());
     has_none("a run that fails", failed.errors.as_bytes());
@@ -184,7 +185,7 @@ fn secrets_get_where_they_belong_and_nowhere_else() {
         {"resource": "execute", "names": ["sh", "-c", "echo begun; while [ ! -e /srv/go ]; do sleep 0.1; done"],
          "environment": [["TOKEN", "{{secret:filed}}"]]},
     ]);
-    write(&site, &waiting, &public);
+    let _script = write(&site, &waiting, &public);
     let killed = site.engine.start(&["run", "setup", "--json"]);
     eventually("it is at work", || {
         host.exec(["pgrep", "-x", "sleep"]).is_ok_and(|output| output.status.success())
@@ -225,7 +226,7 @@ fn what_would_expose_a_secret_is_refused_before_anything_is_done() {
     }
     // Forged: not granted, whoever wrote the text.
     let forged = json!([{"resource": "file", "name": "/srv/a", "mode": "0600", "content": "{{secret:env}}"}]);
-    write(&site, &forged, &public);
+    let _script = write(&site, &forged, &public);
     site.write_stack(&site.stack().replacen("secrets = [\"env\", ", "secrets = [", 1));
     let refused = site.engine.text(&["run", "setup"]).exits(1);
     let said = refused.output + &refused.errors;
