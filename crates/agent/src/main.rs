@@ -24,7 +24,16 @@ Options:
   --help                print this
 ";
 
+/// Lets no core dump be written and nobody look into this process: secrets go through it.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+    // What it starts may raise its own again.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..getrlimit(Resource::Core) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
 fn main() -> ExitCode {
+    keep_memory_private();
     let mut state_dir = None;
     let mut lock_wait = Duration::from_mins(2);
     let mut arguments = env::args().skip(1);

@@ -10,6 +10,7 @@ use crate::settings;
 mod instance;
 mod resume;
 mod run;
+mod secret;
 mod stack;
 
 pub(crate) use instance::{
@@ -17,6 +18,7 @@ pub(crate) use instance::{
 };
 pub(crate) use resume::ResumeArguments;
 pub(crate) use run::{PlanArguments, RequestArguments, RunArguments, SelectionArguments};
+pub(crate) use secret::{SecretCommand, SecretOptions};
 pub(crate) use stack::{GraphFormat, StackCommand};
 
 /// Configures the servers of a stack: its layers, its instances, its lifecycle.
@@ -126,6 +128,10 @@ Recipes see these facts. docs/facts.md says what each of them is.")]
     #[command(subcommand)]
     Runs(RunsCommand),
 
+    /// Look after the secrets of a stack
+    #[command(subcommand)]
+    Secret(SecretCommand),
+
     /// Break the lock of a stack whose owner is gone
     ///
     /// A run holds its stack and renews that all the time. When its controller was killed, the lock runs out by
@@ -206,6 +212,10 @@ pub(crate) struct RunOptions {
     /// stack file
     #[arg(long, value_name = "COMMAND", value_parser = settings::words)]
     pub(crate) notify_command: Option<settings::Words>,
+
+    /// Private key that decrypts files of secrets [default: the stack file's]
+    #[arg(long, env = "ENGINE_AGE_IDENTITY", value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
 
     /// Limits of evaluation.
     #[command(flatten)]

@@ -7,6 +7,7 @@ mod commands;
 mod errors;
 mod paths;
 mod plan_file;
+mod process;
 mod reporter;
 mod settings;
 
@@ -25,6 +26,7 @@ use crate::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    process::keep_memory_private();
     let arguments = Arguments::parse();
     match arguments.global.color {
         Color::Auto => {}
@@ -47,6 +49,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Stack(command) => commands::stack::stack(&global, &command),
         Command::Instance(command) => commands::instance::instance(&global, &command),
         Command::Runs(command) => commands::runs::runs(&command),
+        Command::Secret(command) => commands::secret::secret(&command),
         Command::Unlock { id, stack, state } => commands::unlock::unlock(&id, &stack, state.as_deref()),
         Command::Cookbook(command) => commands::cookbook::cookbook(&command),
         Command::Cache(command) => commands::cache::cache(&global, &command),

@@ -12,6 +12,7 @@ use crate::{
     diagnose::did_you_mean,
     error::{Code, ContractError},
     lower::{self, Declared},
+    secrets,
 };
 
 /// How much one evaluation may declare.
@@ -294,8 +295,10 @@ impl Collector {
             }
         }
         let nothing = Grants::default();
-        for resource in &resources {
+        for resource in &mut resources {
             let grants = grants.get(&resource.origin.cookbook).unwrap_or(&nothing);
+            // First: what has a secret in it becomes sensitive, and no error quotes it.
+            errors.extend(secrets::check(resource, grants));
             if let Err(denied) = grants.check(resource) {
                 errors.push(
                     ContractError::new(Code::Denied, format!("{}; {}", denied.problem(), denied.remedy()))

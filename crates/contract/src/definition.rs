@@ -129,8 +129,18 @@ impl TypeDefinition {
     }
 }
 
+/// The capability that has no resource types: to use secrets. Its interface stands in `cookbook.wit`.
+pub const SECRETS: &str = "secrets";
+
 /// The names of all capabilities, in the order of the WIT files.
 pub fn capabilities() -> Vec<&'static str> {
+    let mut names = capabilities_with_types();
+    names.push(SECRETS);
+    names
+}
+
+/// The names of those that have resource types, in the order of the WIT files.
+pub fn capabilities_with_types() -> Vec<&'static str> {
     let mut names: Vec<&str> = TYPES.iter().map(|definition| definition.capability).collect();
     names.dedup();
     names

@@ -18,6 +18,7 @@ pub mod metadata;
 pub mod node;
 pub mod package;
 pub mod reference;
+pub mod secrets;
 pub mod template;
 pub mod visible;
 pub mod wit;

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    definition::{PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities},
+    definition::{PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities_with_types},
     guards::{GUARDS, GuardDefinition},
 };
 
@@ -58,7 +58,7 @@ const KEYWORDS: &[&str] = &[
 
 /// File name and content of each generated WIT file.
 pub fn files() -> Vec<(String, String)> {
-    capabilities().into_iter().map(|name| (format!("{name}.wit"), interface(name))).collect()
+    capabilities_with_types().into_iter().map(|name| (format!("{name}.wit"), interface(name))).collect()
 }
 
 /// A name in WIT's spelling.

@@ -12,10 +12,11 @@ use std::ops::Range;
 pub(crate) use apps::{SourceKind, Texts};
 use reader::Reader;
 pub(crate) use tables::{
-    App, AppSource, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Ssh, StackFile, User,
+    App, AppSource, Cookbook, Grants, Health, Instance, Layer, Notification, Rollout, Secret, SecretFile,
+    Ssh, StackFile, User,
 };
 use toml::de::DeTable;
-pub(crate) use values::{List, Named, Tables};
+pub(crate) use values::{List, Named, Tables, Tree};
 
 use crate::source::Diagnostic;
 

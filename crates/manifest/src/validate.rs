@@ -8,6 +8,7 @@ mod layers;
 mod notifications;
 mod paths;
 mod rollout;
+mod secrets;
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -80,6 +81,8 @@ pub(crate) fn validate(
         instances: validator.instances(),
         apps: validator.apps(),
         notifications: validator.notifications(),
+        secrets: validator.secrets(),
+        secret_file: validator.secret_file(),
     };
     (stack, validator.spans, validator.problems)
 }

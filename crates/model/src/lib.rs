@@ -16,6 +16,7 @@ pub mod notification;
 pub mod recipe;
 pub mod rollout;
 pub mod run;
+pub mod secret;
 pub mod stack;
 
 pub use attributes::Attributes;
@@ -32,4 +33,5 @@ pub use notification::{Moment, Notification, NotificationTarget};
 pub use recipe::{RecipeName, RecipeNameError};
 pub use rollout::{BatchSize, HealthCheck, Probe, Rollout, UnreachablePolicy};
 pub use run::{NewRun, RunId, RunRecord, RunState};
+pub use secret::{Secret, SecretFileSettings, SecretSource};
 pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack};

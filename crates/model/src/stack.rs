@@ -17,6 +17,7 @@ use crate::{
     notification::Notification,
     recipe::RecipeName,
     rollout::Rollout,
+    secret::{Secret, SecretFileSettings},
 };
 
 /// An application's machines, described as a whole.
@@ -50,6 +51,12 @@ pub struct Stack {
     pub apps: Vec<App>,
     /// Who is told of runs besides the operator.
     pub notifications: Vec<Notification>,
+    /// Secrets, in stack-file order: where their values come from.
+    #[serde(default)]
+    pub secrets: Vec<Secret>,
+    /// How files with secrets are encrypted.
+    #[serde(default)]
+    pub secret_file: SecretFileSettings,
 }
 
 impl Stack {
@@ -70,6 +77,8 @@ impl Stack {
             instances: Vec::new(),
             apps: Vec::new(),
             notifications: Vec::new(),
+            secrets: Vec::new(),
+            secret_file: SecretFileSettings::default(),
         }
     }
 
@@ -86,6 +95,11 @@ impl Stack {
     /// The cookbook of that name.
     pub fn cookbook(&self, name: &Name) -> Option<&CookbookReference> {
         self.cookbooks.iter().find(|cookbook| cookbook.name == *name)
+    }
+
+    /// The secret of that name.
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|secret| secret.name.as_str() == name)
     }
 
     /// The layers of an instance, in stack-file order.

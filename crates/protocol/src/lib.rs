@@ -12,6 +12,7 @@ pub mod grants;
 pub mod message;
 pub mod outcome;
 pub mod resource;
+pub mod secret;
 
 pub use content::{ContentHash, Piece};
 pub use facts::Facts;

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use engine_contract::{Bundles, Collector, ContractError, Node, error::Code, metadata::BUILT_IN};
+use engine_contract::{Bundles, Collector, ContractError, Node, error::Code, metadata::BUILT_IN, secrets};
 use engine_model::{CookbookReference, RecipeName};
 use engine_protocol::{
     Collection, Facts, Grants,
@@ -99,6 +99,7 @@ impl Runtime {
             observer,
         )));
         let lock = || evaluation.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets::check_facts(&lock().node.facts).map_err(|error| failure(None, &error))?;
         built_in::declare(&mut lock().collector, &request.built_in)
             .map_err(|(recipe, error)| failure(Some(recipe), &error))?;
         for recipe in &request.run_list {
@@ -256,6 +257,13 @@ impl Evaluation {
             .ok_or_else(|| ContractError::new(Code::NotFound, "there is no such guard"))
     }
 
+    /// What stands for a secret, if the cookbook may use it.
+    pub(crate) fn placeholder(&self, cookbook: &str, name: &str) -> Result<String, ContractError> {
+        let nothing = Grants::default();
+        let grants = self.cookbooks.get(cookbook).map_or(&nothing, |cookbook| &cookbook.grants);
+        secrets::placeholder(name, cookbook, grants)
+    }
+
     /// Which facts are the present ones.
     pub(crate) fn facts_snapshot(&self) -> usize {
         self.earlier_facts.len()
@@ -308,6 +316,9 @@ impl Evaluation {
         self.deadline += waiting.elapsed();
         match reached {
             Checkpoint::Reached(facts) => {
+                if let Err(error) = secrets::check_facts(&facts) {
+                    return Err(Refused(error.to_string()).into());
+                }
                 if *facts != self.node.facts {
                     self.earlier_facts.push(std::mem::replace(&mut self.node.facts, *facts));
                 }

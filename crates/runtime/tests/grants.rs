@@ -74,7 +74,7 @@ const LIBC: &str = "(core module $l (memory (export \"memory\") 1)) (core instan
 fn imports_that_nobody_offers() {
     for name in [
         "wasi:http/outgoing-handler@0.2.0",
-        "engine:cookbook/secrets@0.1.0",
+        "engine:cookbook/passwords@0.1.0",
         "engine:cookbook/files",
         "evil:host/shell@1.0.0",
     ] {

@@ -22,9 +22,10 @@ use crate::{
     history,
     lock::{self, Held, LockError},
     plan::{PlanError, Request, plan},
-    ports::{AppSources, Connector, Evaluator, SourceFailure, Store, StoreFailure},
+    ports::{AppSources, Connector, Evaluator, SecretProvider, SourceFailure, Store, StoreFailure},
     resume::{self, Attempted, Intent, ResumeError, journal::RunJournal},
     saved::{Recorder, SavedNode, SavedPlan},
+    secrets::Vault,
     shared::{Shared, milliseconds},
     stop::StopSignal,
     work::{Work, carry_out},
@@ -64,6 +65,8 @@ pub struct Executor {
     pub store: Arc<dyn Store>,
     /// Fetches what apps are made of.
     pub sources: Arc<dyn AppSources>,
+    /// Gives the values of secrets.
+    pub secrets: Arc<dyn SecretProvider>,
     /// Hears what happens.
     pub sink: Sink,
     /// Says when to stop.
@@ -270,6 +273,7 @@ impl Executor {
             evaluator: Arc::clone(&self.evaluator),
             connector: Arc::clone(&self.connector),
             store: Arc::clone(&self.store),
+            vault: Vault::new(self.stack.secrets.clone(), Arc::clone(&self.secrets)),
             sink: Arc::clone(&self.sink),
             journal,
             history,

@@ -24,6 +24,7 @@ pub mod resume;
 mod rolling;
 pub mod rollout;
 pub mod saved;
+mod secrets;
 mod shared;
 mod status;
 mod stop;

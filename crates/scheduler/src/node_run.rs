@@ -25,6 +25,7 @@ use crate::{
     releases::Releases,
     resume::{Entry, Position},
     saved::SavedStep,
+    secrets::Stream,
     shared::Shared,
     view,
 };
@@ -59,6 +60,8 @@ pub(crate) struct NodeRun {
     at: Option<Position>,
     /// Checkpoints that it has passed.
     checkpoints: usize,
+    /// Output that is held back, by the resource that makes it.
+    output: HashMap<ResourceId, Stream>,
     /// What is kept of it.
     pub(crate) record: Record,
     /// The releases that are brought to the node, and what became of them.
@@ -141,6 +144,7 @@ impl NodeRun {
             mode: Mode::Plan,
             at: None,
             checkpoints: 0,
+            output: HashMap::new(),
             record: Record::default(),
             releases: Releases::default(),
         }
@@ -210,6 +214,7 @@ impl NodeRun {
         self.event = event;
         self.mode = mode;
         self.labels.clear();
+        self.output.clear();
         self.record.outcomes.clear();
         self.record.hidden.clear();
         self.record.collection = Collection::default();
@@ -366,14 +371,7 @@ impl NodeRun {
                 collection
             }
             Err(failure) => {
-                self.shared.emit(RunEvent::EvaluationFailed {
-                    instance: self.name(),
-                    event: step.event,
-                    recipe: failure.recipe.clone(),
-                    error: failure.message.clone(),
-                    details: failure.details.clone(),
-                });
-                return Err(NodeResult::EvaluationFailed { error: failure.message });
+                return Err(self.not_evaluated(failure.recipe, failure.message, failure.details));
             }
         };
         self.shared.emit(RunEvent::Evaluated {
@@ -406,21 +404,37 @@ impl NodeRun {
                 remaining: u32::try_from(collection.resources.len()).unwrap_or(u32::MAX),
             });
         }
-        if let Some(at) = self.at.filter(|_| self.declared == 0) {
-            self.shared.begin_step(&self.instance.name, at, &self.facts).await?;
-        }
-        self.touched |= self.mode == Mode::Apply;
         for resource in &collection.resources {
             self.labels.insert(resource.id, resource.into());
             self.releases.declare(resource, self.mode);
         }
-        self.declared += collection.resources.len();
         if self.shared.recorder.is_some() {
             self.record.collection.resources.extend(collection.resources.iter().cloned());
             self.record.collection.grants.clone_from(&collection.grants);
         }
-        self.send(ToAgent::Apply(collection)).await?;
+        let revealed = match self.shared.vault.reveal(collection).await {
+            Ok(revealed) => revealed,
+            Err(error) => return Err(self.not_evaluated(None, error.to_string(), Vec::new())),
+        };
+        if let Some(at) = self.at.filter(|_| self.declared == 0) {
+            self.shared.begin_step(&self.instance.name, at, &self.facts).await?;
+        }
+        self.touched |= self.mode == Mode::Apply;
+        self.declared += revealed.resources.len();
+        self.send(ToAgent::Apply(revealed)).await?;
         self.listen().await
+    }
+
+    /// Tells that nothing of a batch was sent, and why.
+    fn not_evaluated(&self, recipe: Option<String>, error: String, details: Vec<String>) -> NodeResult {
+        self.shared.emit(RunEvent::EvaluationFailed {
+            instance: self.name(),
+            event: self.event,
+            recipe,
+            error: error.clone(),
+            details,
+        });
+        NodeResult::EvaluationFailed { error }
     }
 
     /// Takes the node's lock, and keeps it beyond the event. Others who hold it are waited for, and named.
@@ -477,7 +491,7 @@ impl NodeRun {
                 }
             };
             let message = message.map_err(|failure| self.lost(&failure))?;
-            match message {
+            match self.shared.vault.heard(message, &mut self.output) {
                 FromAgent::Started { .. } | FromAgent::Waiting { .. } if self.quiet => {}
                 FromAgent::Outcome(outcome) if self.quiet => self.record.outcomes.push(outcome),
                 FromAgent::Started { resource } => {
@@ -492,6 +506,7 @@ impl NodeRun {
                     message,
                 }),
                 FromAgent::Outcome(outcome) => {
+                    self.end_of_output(outcome.resource);
                     self.counts.add(&outcome.status);
                     if self.shared.recorder.is_some() {
                         self.record.outcomes.push(outcome.clone());
@@ -527,6 +542,7 @@ impl NodeRun {
                 }
                 FromAgent::Locked { held: true } => return Ok(End::Complete),
                 FromAgent::Locked { held: false } => return Ok(End::Stopped { remaining: 0 }),
+                FromAgent::Output { text, .. } if text.is_empty() => {}
                 FromAgent::Output { resource, text } => self.shared.emit(RunEvent::Output {
                     instance: self.name(),
                     resource: self.label(resource),
@@ -539,6 +555,15 @@ impl NodeRun {
                     });
                 }
             }
+        }
+    }
+
+    /// Shows what was held back of a resource's output.
+    fn end_of_output(&mut self, resource: ResourceId) {
+        let text = self.shared.vault.scrub_end(self.output.remove(&resource));
+        if !text.is_empty() {
+            let (instance, resource) = (self.name(), self.label(resource));
+            self.shared.emit(RunEvent::Output { instance, resource, text });
         }
     }
 

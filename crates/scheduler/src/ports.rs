@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, time::Duration};
 use engine_contract::Node;
 use engine_model::{
     App, ConfigureBegun, ConfigureState, Instance, InstanceStatus, Name, NewRun, RecipeName, RunId,
-    RunRecord, RunState, StackLock, StatusRecord,
+    RunRecord, RunState, Secret, StackLock, StatusRecord,
 };
 use engine_protocol::{Collection, Facts, FromAgent, Piece, ToAgent};
 
@@ -18,6 +18,8 @@ use crate::{
     event::{Counts, NodeResult, RunEvent},
     resume::{Entry, Intent, Journal},
 };
+
+pub use crate::secrets::SecretValue;
 
 /// A future that a port's method returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -153,6 +155,22 @@ pub trait AppSources: Send + Sync {
 #[error("{message}")]
 pub struct SourceFailure {
     /// What happened, with the app and the place.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Gives the values of secrets.
+pub trait SecretProvider: Send + Sync {
+    /// The value of a secret, from where its stack file says.
+    fn value<'a>(&'a self, secret: &'a Secret) -> PortFuture<'a, Result<SecretValue, SecretFailure>>;
+}
+
+/// Why there is no value of a secret. Says nothing of the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
+pub struct SecretFailure {
+    /// What happened, and with which file, variable or command.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,

@@ -19,6 +19,7 @@ use crate::{
     resume::journal::RunJournal,
     rollout::{self, Group},
     saved::{Recorder, SavedNode},
+    secrets::Vault,
     stop::StopSignal,
     work::Progress,
 };
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) stop: StopSignal,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) store: Arc<dyn Store>,
+    /// What secrets are, as far as nodes were given them.
+    pub(crate) vault: Vault,
     pub(crate) sink: Sink,
     /// What is written down so that the run can be taken up again; nothing for a plan, saved or not.
     pub(crate) journal: Option<RunJournal>,
@@ -58,7 +61,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn emit(&self, event: RunEvent) {
+    pub(crate) fn emit(&self, mut event: RunEvent) {
+        self.vault.scrub_event(&mut event);
         if let Some(history) = &self.history {
             history.tell(&event);
         }
@@ -141,7 +145,8 @@ impl Shared {
             .collect()
     }
 
-    pub(crate) fn finish(&self, node: Progress) -> NodeSummary {
+    pub(crate) fn finish(&self, mut node: Progress) -> NodeSummary {
+        node.result.iter_mut().for_each(|result| self.vault.scrub_result(result));
         let summary = NodeSummary {
             instance: node.instance.name,
             result: node.result.unwrap_or(NodeResult::Successful),

@@ -220,6 +220,28 @@ impl Context {
         Guard::new(self.session.url_answers(url.as_ref()))
     }
 
+    /// What stands for a secret of the operator's: a text that can be put into content of files, into variables of
+    /// templates, into environment variables, scripts and headers. The node gets the value in its place; no recipe, log or
+    /// plan does. Needs a grant of `secrets`.
+    ///
+    /// The file must not be readable for everybody, and the text must stay as it is: encoded, cut or in upper case it
+    /// stands for nothing, and is refused.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// let password = ctx.secret("db-password")?;
+    /// ctx.template("/etc/app/db.conf")
+    ///     .source("db.conf")
+    ///     .variables(json!({"password": password}))
+    ///     .mode("0600")
+    ///     .declare()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn secret(&self, name: impl AsRef<str>) -> Result<String> {
+        self.session.secret(name.as_ref())
+    }
+
     /// Tells the operator something that is only of use when looking for a mistake.
     pub fn debug(&self, message: impl AsRef<str>) {
         self.session.log(Level::Debug, message.as_ref());

@@ -174,6 +174,11 @@ impl Session {
         self.guard("url_answers", Value::Text(text.to_owned()))
     }
 
+    pub(crate) fn secret(&self, name: &str) -> Result<String> {
+        let state = self.state();
+        Ok(engine_contract::secrets::placeholder(name, &state.metadata.name, &state.grants)?)
+    }
+
     pub(crate) fn log(&self, level: Level, message: &str) {
         self.state().log.push((level, message.to_owned()));
     }

@@ -13,8 +13,8 @@ pub mod bindings {
 }
 
 use bindings::engine::cookbook::{
-    attributes, common, evaluation, execute, files, groups, log, network, packages, services, stack, types,
-    users,
+    attributes, common, evaluation, execute, files, groups, log, network, packages, secrets, services, stack,
+    types, users,
 };
 pub(crate) use log::Level;
 
@@ -109,6 +109,10 @@ impl Session {
 
     pub(crate) fn url_answers(self, text: &str) -> Result<GuardHandle> {
         Ok(network::url_answers(text)?)
+    }
+
+    pub(crate) fn secret(self, name: &str) -> Result<String> {
+        Ok(secrets::placeholder(name)?)
     }
 
     pub(crate) fn log(self, level: Level, message: &str) {

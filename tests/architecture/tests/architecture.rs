@@ -17,6 +17,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("engine-store", &["engine-model", "engine-scheduler"]),
     ("engine-source", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-notify", &["engine-model", "engine-protocol", "engine-scheduler"]),
+    ("engine-secrets", &["engine-model", "engine-scheduler"]),
     (
         "engine-cli",
         &[
@@ -27,6 +28,7 @@ const MAP: &[(&str, &[&str])] = &[
             "engine-protocol",
             "engine-runtime",
             "engine-scheduler",
+            "engine-secrets",
             "engine-source",
             "engine-store",
             "engine-transport",
@@ -35,8 +37,14 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// What implements the scheduler's ports.
-const ADAPTERS: [&str; 5] =
-    ["engine-runtime", "engine-transport", "engine-store", "engine-source", "engine-notify"];
+const ADAPTERS: [&str; 6] = [
+    "engine-runtime",
+    "engine-transport",
+    "engine-store",
+    "engine-source",
+    "engine-notify",
+    "engine-secrets",
+];
 
 /// What only the command may use: elsewhere errors have types, and nobody reads a command line.
 const FOR_THE_CLI: [&str; 4] = ["anyhow", "clap", "clap_complete", "clap_mangen"];

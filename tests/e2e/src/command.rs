@@ -17,6 +17,8 @@ pub struct Engine {
     pub directory: PathBuf,
     /// The fleet's ssh_config.
     pub ssh_config: PathBuf,
+    /// Environment variables that it is given besides those of the test.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A command that has ended.
@@ -64,6 +66,7 @@ impl Engine {
             .args(arguments)
             .current_dir(&self.directory)
             .env("ENGINE_CACHE_DIR", self.directory.join("cache"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

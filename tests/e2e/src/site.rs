@@ -78,7 +78,11 @@ impl Site {
         let fleet = Fleet::up(&options).expect("the hosts boot");
         let directory = tempfile::tempdir().expect("there is a directory for temporary files");
         std::fs::create_dir(directory.path().join("stacks")).expect("it can be written to");
-        let engine = Engine { directory: directory.path().to_owned(), ssh_config: fleet.ssh_config() };
+        let engine = Engine {
+            directory: directory.path().to_owned(),
+            ssh_config: fleet.ssh_config(),
+            environment: Vec::new(),
+        };
         Site { fleet, engine, directory }
     }
 

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// Files of the app that never change.
 const FILES: u64 = 40;
 
+/// A secret of the app.
+const TOKEN: &str = "Kq7-vT2-xW9";
+
 /// A hook whose recipe fails.
 const BROKEN: &str = r#"{"probe": {"resources": "[{\"resource\": \"execute\", \"names\": [\"false\"]}]"}}"#;
 
@@ -40,6 +43,12 @@ impl Shop {
     }
 }
 
+fn site(fleet: &str, hosts: &[&str]) -> Site {
+    let mut site = Site::up(fleet, hosts);
+    site.engine.environment = vec![("SHOP_TOKEN".to_owned(), TOKEN.to_owned())];
+    site
+}
+
 fn write_stack(site: &Site) {
     site.write_stack(&format!(
         r#"update_on_setup = false
@@ -68,6 +77,10 @@ revision = "main"
 
 [apps.shop.environment]
 GREETING = 'say "hi" $HOME'
+TOKEN = "{{{{secret:token}}}}"
+
+[secrets.token]
+environment = "SHOP_TOKEN"
 
 [apps.shop.hooks]
 before_symlink = ["probe"]
@@ -97,7 +110,7 @@ fn sent(events: &[Value]) -> Vec<(u64, u64, u64)> {
 
 #[test]
 fn an_app_is_deployed_file_by_file_and_rolled_back() {
-    let site = Site::up("apps", &["node-1", "node-2"]);
+    let site = site("apps", &["node-1", "node-2"]);
     let shop = Shop::new(&site);
     shop.commit(b"one");
     write_stack(&site);
@@ -111,6 +124,8 @@ fn an_app_is_deployed_file_by_file_and_rolled_back() {
     assert_eq!(other.trim(), link);
     assert_eq!(on(&site, "stat -c '%a %U' /srv/www/shop/shared/.env"), "600 root");
     assert_eq!(on(&site, ". /srv/www/shop/shared/.env; printf %s \"$GREETING\""), r#"say "hi" $HOME"#);
+    assert_eq!(on(&site, ". /srv/www/shop/shared/.env; printf %s \"$TOKEN\""), TOKEN);
+    assert!(!setup.output.contains(TOKEN), "{}", setup.output);
     assert_eq!(on(&site, "ls /srv/www/shop/shared"), "config\nlog\npids\nsystem");
 
     // Deployed twice, nothing changes, and a plan says so.
@@ -169,7 +184,7 @@ fn an_app_is_deployed_file_by_file_and_rolled_back() {
 
 #[test]
 fn a_push_that_is_cut_off_leaves_no_half_release() {
-    let site = Site::up("appscut", &["node-1"]);
+    let site = site("appscut", &["node-1"]);
     let shop = Shop::new(&site);
     shop.commit(b"one");
     write_stack(&site);

@@ -205,6 +205,7 @@ fn describe(package: &Package, bytes: usize, digest: &str) -> String {
         ("system", &asked.system),
         ("storage", &asked.storage),
         ("network", &asked.network),
+        ("secrets", &asked.secrets),
     ];
     for (capability, patterns) in lists {
         if !patterns.is_empty() {

@@ -22,7 +22,7 @@ use engine_store::SqliteStore;
 
 use crate::{
     arguments::{GlobalOptions, LimitArguments, RequestArguments, RunOptions},
-    commands::{connection, resume},
+    commands::{connection, resume, secret},
     errors::{self, FAILED, Failure, STOPPED},
     paths,
     reporter::{self, Reporter},
@@ -129,6 +129,7 @@ pub(crate) fn execute<T>(
         evaluator,
         store: Arc::new(store) as Arc<dyn Store>,
         sources: Arc::new(Sources::new(paths::sources_directory(global)?)),
+        secrets: Arc::new(secret::providers(manifest, options.identity.as_deref())),
         sink,
         stop: stop.clone(),
     };

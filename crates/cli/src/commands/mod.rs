@@ -12,6 +12,7 @@ pub(crate) mod plan;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod secret;
 pub(crate) mod stack;
 pub(crate) mod unlock;
 

@@ -127,6 +127,7 @@ async fn verified(
         evaluator: Arc::clone(&executor.evaluator),
         store: Arc::clone(&executor.store),
         sources: Arc::clone(&executor.sources),
+        secrets: Arc::clone(&executor.secrets),
         sink: Arc::new(move |event| {
             if let RunEvent::PlanEndsAtCheckpoint { instance, event } = &event {
                 let line = format!("{instance}: what follows a checkpoint of {event} cannot be planned");

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use engine_protocol::{
     Action, Spec,
     resource::{AuthorizedKeysSpec, GroupSpec, SshKey, SudoersSpec, UserSpec},
+    secret::is_reference,
 };
 
 use super::{Declared, Lowered, invalid, missing, plain};
@@ -14,7 +15,7 @@ pub(super) fn user(declared: &Declared<'_>) -> Lowered<Spec> {
         return Err(invalid("comment", "no colon and no line break may be in it"));
     }
     let password = declared.line("password")?;
-    if !password.as_deref().is_none_or(is_hash) {
+    if !password.as_deref().is_none_or(|text| is_hash(text) || is_reference(text)) {
         let message =
             "it must be a hash as in `/etc/shadow`, such as `$y$…` or `$6$…`, and not the password itself";
         return Err(invalid("password", message));

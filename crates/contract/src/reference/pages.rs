@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    definition::{Proof, PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities},
+    definition::{Proof, PropertyDefinition, TYPES, TypeDefinition, ValueType, capabilities_with_types},
     guards::GUARDS,
 };
 
@@ -55,7 +55,7 @@ fn index() -> String {
         "# Resources\n\nWhat a recipe can declare. Names, actions and defaults are Chef's where Chef has the \
          resource. These pages are written from the\ndefinitions that the code uses; a test holds them.\n",
     );
-    for capability in capabilities() {
+    for capability in capabilities_with_types() {
         let _ = writeln!(text, "\n## `{capability}`\n\n| resource | what it is |\n|---|---|");
         for definition in TYPES.iter().filter(|definition| definition.capability == capability) {
             let name = definition.name;

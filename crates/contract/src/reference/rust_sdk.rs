@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::definition::{TYPES, TypeDefinition, ValueType, capabilities};
+use crate::definition::{TYPES, TypeDefinition, ValueType, capabilities_with_types};
 
 /// File name and content of each file below `sdk/rust/src/resources`.
 pub fn rust_sdk() -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> =
-        capabilities().into_iter().map(|name| (format!("{name}.rs"), file(name))).collect();
+        capabilities_with_types().into_iter().map(|name| (format!("{name}.rs"), file(name))).collect();
     files.push(("mod.rs".to_owned(), module()));
     files
 }
@@ -17,7 +17,7 @@ fn module() -> String {
         "//! Builders of all resource types. Written from the engine's resource definitions; its tests say how to \
          write them\n//! anew.\n\n",
     );
-    let mut names = capabilities();
+    let mut names = capabilities_with_types();
     names.sort_unstable();
     for name in &names {
         let _ = writeln!(text, "mod {name};");

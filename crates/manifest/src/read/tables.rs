@@ -78,6 +78,30 @@ tables! {
         apps: Tables<App>,
         /// Who is told of runs besides the operator.
         notifications: Tables<Notification>,
+        /// Secrets: where their values come from. `{{secret:NAME}}` in attributes stands for one.
+        secrets: Tables<Secret>,
+        /// How files with secrets are encrypted.
+        secret_file: SecretFile,
+    }
+
+    /// A secret: exactly one of `environment`, `file` and `command`.
+    Secret {
+        /// Environment variable that the value is in.
+        environment: String,
+        /// File that is encrypted with age, a TOML table of names and values. Relative to the stack file.
+        file: String,
+        /// Name in the file; the secret's own where this is absent.
+        key: String,
+        /// Command that prints the value, program and arguments; a line break at the end is cut off.
+        command: List<String>,
+    }
+
+    /// How files with secrets are encrypted.
+    SecretFile {
+        /// Public keys of who can read them: of age, `age1...`, or of SSH, `ssh-ed25519 ...`.
+        recipients: List<String>,
+        /// File with a private key, for whoever does not give another one. Relative to the stack file.
+        identity: String,
     }
 
     /// What engine does by itself at setup and configure. Where `hosts`, `hostname` or `time_sync` is absent, it is done on instances that are neither registered nor local, as far as the login may do it.
@@ -176,6 +200,8 @@ tables! {
         execute: List<List<String>>,
         /// Names of environment variables that these commands may be given, for example `APP_*`. A command pattern for any command, `["**"]`, grants all.
         environment: List<String>,
+        /// Secrets that may be used, for example `db-*`; the cookbook never sees what they are.
+        secrets: List<String>,
     }
 
     /// Instances with one job.

@@ -60,6 +60,7 @@ impl Validator<'_> {
             network: self.patterns(&table.network, named),
             execute: self.commands(&table.execute),
             environment: self.patterns(&table.environment, variable),
+            secrets: self.patterns(&table.secrets, named),
         }
     }
 

@@ -50,6 +50,8 @@ pub struct Grants {
     pub execute: Vec<Vec<String>>,
     /// Names of environment variables that commands may be given; all where any command is granted.
     pub environment: Vec<String>,
+    /// Names of secrets that may be used; a cookbook never sees what they are.
+    pub secrets: Vec<String>,
 }
 
 /// A resource that the cookbook's grants do not cover.
@@ -113,6 +115,7 @@ impl Grants {
             network: all(),
             execute: vec![all()],
             environment: all(),
+            secrets: all(),
         }
     }
 
@@ -134,13 +137,20 @@ impl Grants {
             ("storage", self.storage.is_empty()),
             ("execute", self.execute.is_empty()),
             ("network", self.network.is_empty()),
+            ("secrets", self.secrets.is_empty()),
         ]
         .into_iter()
         .filter_map(|(name, empty)| (!empty).then_some(name))
         .collect()
     }
 
-    /// Checks a resource, its guards included.
+    /// Whether a secret may be used.
+    pub fn allows_secret(&self, name: &str) -> bool {
+        self.secrets.iter().any(|pattern| pattern::glob(pattern, name))
+    }
+
+    /// Checks a resource, its guards included. What [secrets](Grants::allows_secret) it has in it, only the controller
+    /// can check: the node gets their values.
     pub fn check(&self, resource: &Resource) -> Result<(), Denied> {
         let denied = |(capability, argument): (&str, String), astray: Option<String>| Denied {
             cookbook: resource.origin.cookbook.clone(),

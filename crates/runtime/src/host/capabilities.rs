@@ -2,8 +2,10 @@
 //! handle and one method a property for each resource type.
 
 use engine_contract::{
-    ContractError, GuardDefinition, PropertyDefinition, TypeDefinition, Value, ValueType, definition::TYPES,
-    guards::GUARDS, wit::kebab,
+    ContractError, GuardDefinition, PropertyDefinition, TypeDefinition, Value, ValueType,
+    definition::{SECRETS, TYPES},
+    guards::GUARDS,
+    wit::kebab,
 };
 use engine_protocol::ResourceId;
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Resource, ResourceType};
@@ -18,10 +20,20 @@ pub(super) fn add(linker: &mut LinkerInstance<'_, State>, capability: &str) -> w
     for definition in TYPES.iter().filter(|definition| definition.capability == capability) {
         add_type(linker, definition)?;
     }
+    if capability == SECRETS {
+        add_secrets(linker)?;
+    }
     GUARDS
         .iter()
         .filter(|guard| guard.capability == capability)
         .try_for_each(|guard| add_guard(linker, guard))
+}
+
+fn add_secrets(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    linker.func_wrap("placeholder", |caller: Caller<'_>, (name,): (String,)| {
+        let state = caller.data();
+        Ok(fallible(state.lock().placeholder(&state.origin.cookbook, &name)))
+    })
 }
 
 fn add_guard(

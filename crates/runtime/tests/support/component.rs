@@ -33,6 +33,14 @@ const FUNCTIONS: &[Function] = &[
         "i32 i32 i32",
     ),
     ("log", "log", "write", "(param \"level\" $level) (param \"message\" string)", "", "i32 i32 i32"),
+    (
+        "secret",
+        "secrets",
+        "placeholder",
+        "(param \"name\" string)",
+        "(result (result string (error $error)))",
+        "i32 i32 i32",
+    ),
     ("include-recipe", "evaluation", "include-recipe", "(param \"name\" string)", FALLIBLE, "i32 i32 i32"),
     ("checkpoint", "evaluation", "checkpoint", "", FALLIBLE, "i32"),
     (
@@ -163,7 +171,9 @@ pub fn text(guest: &Guest) -> String {
     let mut text = String::from("(component\n");
     let _ = writeln!(text, "(import \"engine:cookbook/types@{version}\" (instance $types {ERROR}))");
     text.push_str("(alias export $types \"error\" (type $error))\n");
-    for interface in ["common", "facts", "attributes", "log", "evaluation", "files", "services", "execute"] {
+    for interface in
+        ["common", "facts", "attributes", "log", "evaluation", "files", "services", "execute", "secrets"]
+    {
         if interface == "common" || used.iter().any(|(_, of, ..)| *of == interface) {
             import(&mut text, interface, &used);
         }

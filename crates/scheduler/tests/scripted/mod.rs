@@ -198,6 +198,7 @@ impl World {
             evaluator: port(),
             store: port(),
             sources: port(),
+            secrets: port(),
             sink: Arc::new(move |event| {
                 world.write_event(&event);
                 world.events.lock().unwrap().push(event);

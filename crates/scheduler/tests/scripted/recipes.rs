@@ -3,14 +3,21 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use engine_model::App;
+use engine_model::{App, Secret};
 use engine_protocol::{Collection, Facts, Piece, Resource, ResourceId};
 use engine_scheduler::ports::{
     AppSources, Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, PortFuture,
-    Revision, SourceFailure,
+    Revision, SecretFailure, SecretProvider, SecretValue, SourceFailure,
 };
 
 use super::{Host, Port, directory};
+
+impl SecretProvider for Port {
+    fn value<'a>(&'a self, _: &'a Secret) -> PortFuture<'a, Result<SecretValue, SecretFailure>> {
+        let message = "there are no secrets here".to_owned();
+        Box::pin(async { Err(SecretFailure { message, hint: None }) })
+    }
+}
 
 fn declared(id: u32, facts: &Facts) -> Collection {
     let resource =

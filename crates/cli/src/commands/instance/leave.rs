@@ -90,7 +90,7 @@ fn shut_down(
         return Ok(Prepared::MayGo { owes: None });
     }
     let runtime = setup::runtime(global, manifest, options)?;
-    let summary = setup::run(manifest, runtime, options, Command::Shutdown, name)?;
+    let summary = setup::run(global, manifest, runtime, options, Command::Shutdown, name)?;
     if summary.stopped {
         return Err(Failure::failed(left_alone(manifest)).with_code(STOPPED));
     }

@@ -42,7 +42,7 @@ pub(super) fn register(global: &GlobalOptions, arguments: &RegisterArguments) ->
         anstream::println!("{} is registered in {}", instance.name, new.path().display());
     }
     match runtime {
-        Some(runtime) => setup::set_up(&new, runtime, options, &instance.name),
+        Some(runtime) => setup::set_up(global, &new, runtime, options, &instance.name),
         None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn assign(global: &GlobalOptions, arguments: &AssignArguments) -> Res
     let layers = names(layers.iter());
     super::tell(options, &format!("{name} is in {layers} now, says {}", new.path().display()));
     match runtime {
-        Some(runtime) => set_up(&new, runtime, options, name),
+        Some(runtime) => set_up(global, &new, runtime, options, name),
         None => Ok(ExitCode::SUCCESS),
     }
 }
@@ -57,17 +57,19 @@ pub(super) fn runtime(
 
 /// Sets an instance up, as `engine run setup --instance` does.
 pub(super) fn set_up(
+    global: &GlobalOptions,
     manifest: &Manifest,
     runtime: Runtime,
     options: &RunOptions,
     instance: &Name,
 ) -> Result<ExitCode, Failure> {
-    let summary = run(manifest, runtime, options, Command::Setup, instance)?;
+    let summary = run(global, manifest, runtime, options, Command::Setup, instance)?;
     Ok(execution::exit_code(&summary, options))
 }
 
 /// Runs a command on one instance; the others react.
 pub(super) fn run(
+    global: &GlobalOptions,
     manifest: &Manifest,
     runtime: Runtime,
     options: &RunOptions,
@@ -76,7 +78,7 @@ pub(super) fn run(
 ) -> Result<RunSummary, Failure> {
     let request = Request { instances: vec![instance.clone()], ..Request::new(command) };
     let settings = execution::settings(options, Mode::Apply, "", Attributes::default());
-    execution::execute(manifest, Arc::new(runtime), options, Mode::Apply, async |executor| {
+    execution::execute(global, manifest, Arc::new(runtime), options, Mode::Apply, async |executor| {
         executor.run(&request, &settings).await
     })
 }
