@@ -9,6 +9,7 @@ mod configure;
 pub mod event;
 pub mod execute;
 pub mod facts;
+mod fenced;
 mod health;
 mod history;
 pub mod lock;

@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 use crate::{
     event::{Counts, NodeResult, NodeSummary, RunEvent},
     execute::Sink,
+    fenced::Fenced,
     history::History,
-    ports::{Connector, Evaluator, Store, StoreFailure},
+    ports::{Connector, Evaluator, StoreFailure},
     resume::journal::RunJournal,
     rollout::{self, Group},
     saved::{Recorder, SavedNode},
@@ -40,7 +41,8 @@ pub(crate) struct Shared {
     pub(crate) named: Vec<Name>,
     pub(crate) stop: StopSignal,
     pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) store: Arc<dyn Store>,
+    /// Writes to the store; a plan writes nothing.
+    pub(crate) writes: Option<Arc<Fenced>>,
     pub(crate) sink: Sink,
     /// What is written down so that the run can be taken up again; nothing for a plan, saved or not.
     pub(crate) journal: Option<RunJournal>,
@@ -78,12 +80,17 @@ impl Shared {
         if from == to {
             return;
         }
-        if self.mode == Mode::Apply {
+        if let Some(writes) = &self.writes {
             let moved = (from == InstanceStatus::Online) != (to == InstanceStatus::Online);
             let why = moved.then(|| format!("{instance} is {to}"));
-            self.keep(self.store.set_status(&self.stack.name, instance, to, why.as_deref()).await);
+            self.keep(writes.set_status(instance, to, why.as_deref()).await);
             self.emit(RunEvent::StatusChanged { instance: instance.clone(), from, to });
         }
+    }
+
+    /// Whether somebody else may hold the stack by now.
+    pub(crate) fn is_stack_lost(&self) -> bool {
+        self.writes.as_ref().is_some_and(|writes| writes.is_lost())
     }
 
     /// What the store gave; that it failed is told at the end of the run.
