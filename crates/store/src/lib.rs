@@ -4,11 +4,15 @@
 //! In one SQLite file next to the stacks, or in a PostgreSQL database that several controllers share. Both behave alike;
 //! `tests/store` holds them to the same sentences.
 
+mod location;
+mod postgres;
 mod rows;
 mod sqlite;
 
 use std::path::PathBuf;
 
+pub use location::{Location, open, open_existing};
+pub use postgres::{Address, AddressError, PasswordError, PostgresStore};
 pub use sqlite::SqliteStore;
 
 /// The version of the schema, the same in all databases.
@@ -36,6 +40,23 @@ pub enum StoreError {
         /// What it says.
         source: rusqlite::Error,
     },
+    /// PostgreSQL says no, or nobody answers.
+    #[error("{place}: {message}")]
+    Postgres {
+        /// The database, without a password.
+        place: String,
+        /// What happened.
+        message: String,
+    },
+    /// Connections cannot be encrypted.
+    #[error("TLS to the state's database: {message}")]
+    Tls {
+        /// What is missing.
+        message: String,
+    },
+    /// The password of the database cannot be had.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// It was written by a later version.
     #[error(
         "{place} has schema version {found}, and this engine knows {VERSION} at the most; use a later engine"

@@ -1,9 +1,15 @@
 //! What every store does, and what each does in its own way.
+//!
+//! With the feature `real-postgres` all is held of PostgreSQL as well; `scripts/setup --tests` installs it.
 
 mod configures;
 mod journals;
 mod locks;
+#[cfg(feature = "real-postgres")]
+mod postgres;
 mod runs;
+#[cfg(feature = "real-postgres")]
+mod server;
 mod sqlite;
 mod statuses;
 
@@ -20,12 +26,18 @@ trait Database {
 
 /// Declares that sentences hold of all stores. Each gets a database of its own.
 macro_rules! hold_everywhere {
-    ($($(#[$attribute:meta])* $sentence:ident),+ $(,)?) => {
+    ($($sentence:ident),+ $(,)?) => {
         mod in_sqlite {
             $(#[tokio::test]
-            $(#[$attribute])*
             async fn $sentence() {
                 super::$sentence(&crate::sqlite::File::new()).await;
+            })+
+        }
+        #[cfg(feature = "real-postgres")]
+        mod in_postgres {
+            $(#[tokio::test]
+            async fn $sentence() {
+                super::$sentence(&crate::server::Server::start()).await;
             })+
         }
     };
