@@ -9,6 +9,7 @@ mod paths;
 mod plan_file;
 mod reporter;
 mod settings;
+mod state;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ mod layers;
 mod notifications;
 mod paths;
 mod rollout;
+mod state;
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -79,6 +80,7 @@ pub(crate) fn validate(
         instances: validator.instances(),
         apps: validator.apps(),
         notifications: validator.notifications(),
+        state: validator.state(),
     };
     (stack, validator.spans, validator.problems)
 }

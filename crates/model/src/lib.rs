@@ -30,4 +30,4 @@ pub use notification::{Moment, Notification, NotificationTarget};
 pub use recipe::{RecipeName, RecipeNameError};
 pub use rollout::{BatchSize, HealthCheck, Probe, Rollout, UnreachablePolicy};
 pub use run::{NewRun, RunId, RunRecord, RunState};
-pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack};
+pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack, StatePlace};

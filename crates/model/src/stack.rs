@@ -49,6 +49,18 @@ pub struct Stack {
     pub apps: Vec<App>,
     /// Who is told of runs besides the operator.
     pub notifications: Vec<Notification>,
+    /// Where the live state is, if the stack file says it.
+    pub state: Option<StatePlace>,
+}
+
+/// Where live state is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatePlace {
+    /// In this file.
+    File(PathBuf),
+    /// In the database of this URL, which holds no password.
+    Url(String),
 }
 
 impl Stack {
@@ -69,6 +81,7 @@ impl Stack {
             instances: Vec::new(),
             apps: Vec::new(),
             notifications: Vec::new(),
+            state: None,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     event::RunEvent,
     execute::Sink,
     fenced::Fenced,
-    ports::{LockRequest, Store, StoreFailure},
+    ports::{Fence, LockRequest, Store, StoreFailure},
     stop::StopSignal,
 };
 
@@ -97,6 +97,21 @@ pub(crate) async fn take(
     }
 }
 
+/// Does something small while nobody else changes the stack: waits for who holds it, at most so long.
+pub async fn under<T>(
+    store: &Arc<dyn Store>,
+    request: LockRequest,
+    patience: Duration,
+    sink: &Sink,
+    work: impl AsyncFnOnce(&Fence) -> Result<T, StoreFailure>,
+) -> Result<T, LockError> {
+    let held = take(store, request, patience, &StopSignal::default(), sink).await?;
+    let done = work(&Fence::from(&held.lock)).await;
+    // A store that does not answer: the lease runs out by itself.
+    let _ = held.release().await;
+    Ok(done?)
+}
+
 impl Held {
     /// Writes to the store under this holding.
     pub(crate) fn writes(&self) -> Arc<Fenced> {
@@ -153,8 +168,8 @@ fn boot_id() -> String {
     }
 }
 
-/// What to ask the store for.
-pub(crate) fn request(stack: &Name, owner: &str, operation: &str) -> LockRequest {
+/// What to ask the store for: the stack, for this process.
+pub fn request(stack: &Name, owner: &str, operation: &str) -> LockRequest {
     let process = std::process::id();
     LockRequest {
         stack: stack.clone(),

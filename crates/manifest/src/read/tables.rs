@@ -72,6 +72,8 @@ tables! {
         apps: Tables<App>,
         /// Who is told of runs besides the operator.
         notifications: Tables<Notification>,
+        /// Where live state is kept: a file, or `postgresql://USER@HOST/DATABASE`; `.engine/state.db` next to the stacks where this is absent. No password: that belongs into `~/.pgpass`.
+        state: String,
     }
 
     /// What engine does by itself at setup and configure. Where `hosts`, `hostname` or `time_sync` is absent, it is done on instances that are neither registered nor local, as far as the login may do it.

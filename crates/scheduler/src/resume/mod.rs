@@ -12,7 +12,7 @@ mod progress;
 pub(crate) mod reconnect;
 pub mod retry;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use engine_model::{RunId, RunRecord, RunState};
 
