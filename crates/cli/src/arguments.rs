@@ -144,9 +144,10 @@ Recipes see these facts. docs/facts.md says what each of them is.")]
         /// Name of a stack or path of a stack file
         #[arg(long, short)]
         stack: String,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
+        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+        /// .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+        state: Option<String>,
     },
 
     /// Build and inspect cookbooks
@@ -204,9 +205,10 @@ pub(crate) struct RunOptions {
     #[arg(long)]
     pub(crate) ask_sudo_password: bool,
 
-    /// File with the live state [default: .engine/state.db next to the stacks]
-    #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-    pub(crate) state: Option<PathBuf>,
+    /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+    /// .engine/state.db next to the stacks]
+    #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+    pub(crate) state: Option<String>,
 
     /// Command that is told when the run begins, fails or succeeds: JSON on its standard input. Besides those of the
     /// stack file
@@ -291,9 +293,10 @@ pub(crate) enum RunsCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
+        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+        /// .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+        state: Option<String>,
     },
     /// Show a run again, or write a report of it
     #[command(after_help = "Examples:
@@ -318,9 +321,10 @@ pub(crate) enum RunsCommand {
         /// Write a page with a timeline and all differences, which needs no other file
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
+        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+        /// .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+        state: Option<String>,
     },
 }
 

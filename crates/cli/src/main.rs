@@ -10,6 +10,7 @@ mod plan_file;
 mod process;
 mod reporter;
 mod settings;
+mod state;
 
 use std::process::ExitCode;
 

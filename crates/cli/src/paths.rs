@@ -27,11 +27,9 @@ pub(crate) fn sources_directory(global: &GlobalOptions) -> Result<PathBuf, Failu
     })
 }
 
-/// The file with the live state: `.engine/state.db` in the directory that holds `stacks`.
-pub(crate) fn state_file(given: Option<&Path>, stack_file: &Path) -> PathBuf {
-    if let Some(file) = given {
-        return file.to_owned();
-    }
+/// The file with the live state, unless it is said to be elsewhere: `.engine/state.db` in the directory that holds
+/// `stacks`.
+pub(crate) fn state_file(stack_file: &Path) -> PathBuf {
     let directory = stack_file.parent().unwrap_or(Path::new(""));
     let above = match directory.file_name() {
         Some(name) if name == "stacks" => directory.parent().unwrap_or(Path::new("")),

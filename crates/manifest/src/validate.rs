@@ -9,6 +9,7 @@ mod notifications;
 mod paths;
 mod rollout;
 mod secrets;
+mod state;
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -83,6 +84,7 @@ pub(crate) fn validate(
         notifications: validator.notifications(),
         secrets: validator.secrets(),
         secret_file: validator.secret_file(),
+        state: validator.state(),
     };
     (stack, validator.spans, validator.problems)
 }

@@ -34,4 +34,4 @@ pub use recipe::{RecipeName, RecipeNameError};
 pub use rollout::{BatchSize, HealthCheck, Probe, Rollout, UnreachablePolicy};
 pub use run::{NewRun, RunId, RunRecord, RunState};
 pub use secret::{Secret, SecretFileSettings, SecretSource};
-pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack};
+pub use stack::{App, CookbookReference, CookbookSource, Layer, SshSettings, Stack, StatePlace};

@@ -57,6 +57,18 @@ pub struct Stack {
     /// How files with secrets are encrypted.
     #[serde(default)]
     pub secret_file: SecretFileSettings,
+    /// Where the live state is, if the stack file says it.
+    pub state: Option<StatePlace>,
+}
+
+/// Where live state is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatePlace {
+    /// In this file.
+    File(PathBuf),
+    /// In the database of this URL, which holds no password.
+    Url(String),
 }
 
 impl Stack {
@@ -79,6 +91,7 @@ impl Stack {
             notifications: Vec::new(),
             secrets: Vec::new(),
             secret_file: SecretFileSettings::default(),
+            state: None,
         }
     }
 

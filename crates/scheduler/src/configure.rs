@@ -35,9 +35,9 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
         if parts.iter().all(Option::is_none) {
             break;
         }
-        let begun = match shared.mode {
-            Mode::Apply => shared.keep(shared.store.begin_configure(&shared.stack.name, &online).await),
-            Mode::Plan => None,
+        let begun = match &shared.writes {
+            Some(writes) => shared.keep(writes.begin_configure(&online).await),
+            None => None,
         };
         let generation = begun.map(|begun| begun.generation);
         shared.emit(RunEvent::ConfigureStarted { generation, online: online.clone(), supersedes });
@@ -75,8 +75,8 @@ pub(crate) async fn react(shared: &Arc<Shared>, mut nodes: Vec<Progress>, groups
             let did = |node: &&Progress| node.reaction.is_some() && node.result.is_none();
             let all =
                 now.iter().all(|name| nodes.iter().any(|node| did(&node) && node.instance.name == *name));
-            if let (true, Some(begun)) = (all, begun) {
-                shared.keep(shared.store.end_configure(&shared.stack.name, begun).await);
+            if let (true, Some(begun), Some(writes)) = (all, begun, &shared.writes) {
+                shared.keep(writes.end_configure(begun).await);
             }
             break;
         }

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::{
     deployments::{Deploying, Deployments},
     event::{RunEvent, RunSummary},
+    fenced::Fenced,
     history,
     lock::{self, Held, LockError},
     plan::{PlanError, Request, plan},
@@ -107,27 +108,33 @@ pub(crate) enum Keeping {
     Nothing,
     /// The plan.
     Plan(Recorder),
-    /// A run, but nothing to take it up by.
-    Run,
-    /// A run that can be taken up again, and the one that it follows from.
-    Journal(Box<Intent>, Option<RunId>),
-    /// The same of a run that is taken up again.
+    /// A run, written under the holding of its stack.
+    Run(Arc<Fenced>, Begin),
+}
+
+/// How a run begins.
+pub(crate) enum Begin {
+    /// With nothing to take it up by.
+    Unjournaled,
+    /// So that it can be taken up again; and the run that it follows from.
+    Journaled(Box<Intent>, Option<RunId>),
+    /// It is taken up again.
     Again(Box<RunRecord>, [u8; 32], Attempted, Deploying),
 }
 
 impl Executor {
     /// Plans a run and carries it out.
     pub async fn run(&self, request: &Request, settings: &Settings) -> Result<RunSummary, ExecuteError> {
-        self.holding(request.command.name(), settings, async {
+        self.holding(request.command.name(), settings, async |writes| {
             let statuses = self.store.statuses(&self.stack.name).await?;
             let plan = plan(&self.stack, &statuses, request)?;
             let work = Work::of(&self.stack, &plan);
-            let keeping = match settings.mode {
-                Mode::Plan => Keeping::Nothing,
-                Mode::Apply => Keeping::Journal(Box::new(Intent::new(self, plan, request, settings)), None),
-            };
+            let keeping = writes.clone().map_or(Keeping::Nothing, |writes| {
+                let intent = Box::new(Intent::new(self, plan, request, settings));
+                Keeping::Run(writes, Begin::Journaled(intent, None))
+            });
             let summary = self.carry_out(work, statuses, &request.instances, settings, keeping).await?.0;
-            self.catch_up(summary, settings).await
+            self.catch_up(summary, settings, writes).await
         })
         .await
     }
@@ -138,10 +145,11 @@ impl Executor {
         &self,
         summary: RunSummary,
         settings: &Settings,
+        writes: Option<Arc<Fenced>>,
     ) -> Result<RunSummary, ExecuteError> {
-        if settings.mode == Mode::Plan || self.stop.is_set() || summary.reacted {
+        let Some(writes) = writes.filter(|_| !self.stop.is_set() && !summary.reacted) else {
             return Ok(summary);
-        }
+        };
         let Some(pending) = self.store.configure_state(&self.stack.name).await?.pending else {
             return Ok(summary);
         };
@@ -153,23 +161,24 @@ impl Executor {
         (self.sink)(RunEvent::ConfigurePending { pending });
         let work = Work::of(&self.stack, &configure);
         let intent = Intent::new(self, configure, &request, &settings);
-        let keeping = Keeping::Journal(Box::new(intent), summary.run);
+        let keeping = Keeping::Run(writes, Begin::Journaled(Box::new(intent), summary.run));
         let reaction = self.carry_out(work, statuses, &[], &settings, keeping).await?.0;
         Ok(summary.and(reaction))
     }
 
-    /// Does something while nobody else changes the stack. A plan changes nothing, so it waits for nobody.
+    /// Does something while nobody else changes the stack, with a way to write under this holding. A plan changes
+    /// nothing, so it waits for nobody and writes nothing.
     pub(crate) async fn holding<T>(
         &self,
         operation: &str,
         settings: &Settings,
-        work: impl Future<Output = Result<T, ExecuteError>>,
+        work: impl AsyncFnOnce(Option<Arc<Fenced>>) -> Result<T, ExecuteError>,
     ) -> Result<T, ExecuteError> {
         let held = match settings.mode {
             Mode::Plan => None,
             Mode::Apply => Some(self.hold(operation, settings).await?),
         };
-        let done = work.await;
+        let done = work(held.as_ref().map(Held::writes)).await;
         if let Some(held) = held {
             // A store that does not answer: the lease runs out by itself.
             let _ = held.release().await;
@@ -214,9 +223,10 @@ impl Executor {
             let (plan, file) = (saved.stack.clone(), self.stack.name.clone());
             return Err(ExecuteError::OtherStack { plan, file });
         }
-        self.holding(saved.command.name(), settings, async {
+        self.holding(saved.command.name(), settings, async |writes| {
             let statuses = self.store.statuses(&self.stack.name).await?;
-            Ok(self.carry_out(Work::saved(saved), statuses, &[], settings, Keeping::Run).await?.0)
+            let keeping = writes.map_or(Keeping::Nothing, |writes| Keeping::Run(writes, Begin::Unjournaled));
+            Ok(self.carry_out(Work::saved(saved), statuses, &[], settings, keeping).await?.0)
         })
         .await
     }
@@ -232,7 +242,7 @@ impl Executor {
         let began = Instant::now();
         // Before anything is connected to, and before there is a run.
         let before = match &keeping {
-            Keeping::Again(.., deploying) => Some(deploying),
+            Keeping::Run(_, Begin::Again(.., deploying)) => Some(deploying),
             _ => None,
         };
         let fetch = Deployments::fetch(&self.stack, &work, &*self.sources, before, &self.stop);
@@ -244,25 +254,21 @@ impl Executor {
             comment: settings.comment.clone(),
             follows,
         };
-        let resumed = matches!(keeping, Keeping::Again(..));
-        let journal =
-            |run, key, attempted| Some(RunJournal::new(Arc::clone(&self.store), run, key, attempted));
-        let (run, journal, recorder) = match keeping {
+        let resumed = matches!(keeping, Keeping::Run(_, Begin::Again(..)));
+        let (writes, begin, recorder) = match keeping {
             Keeping::Nothing => (None, None, None),
             Keeping::Plan(recorder) => (None, None, Some(recorder)),
-            Keeping::Run => (Some(self.store.begin_run(new(None), None).await?), None, None),
-            Keeping::Journal(mut intent, follows) => {
-                intent.deploying = deployments.deploying();
-                let key = intent.key;
-                let run = self.store.begin_run(new(follows), Some(intent)).await?;
-                (Some(run), journal(run, key, Attempted::default()), None)
-            }
-            Keeping::Again(record, key, attempted, _) => {
-                self.store.reopen_run(record.id).await?;
-                (Some(record.id), journal(record.id, key, attempted), None)
-            }
+            Keeping::Run(writes, begin) => (Some(writes), Some(begin), None),
         };
-        let (history, writer) = run.map(|run| history::begin(Arc::clone(&self.store), run)).unzip();
+        let (run, journal) = match (&writes, begin) {
+            (Some(writes), Some(begin)) => {
+                let (run, journal) = begin_run(writes, new, begin, &deployments).await?;
+                (Some(run), journal)
+            }
+            _ => (None, None),
+        };
+        let written = writes.clone().zip(run);
+        let (history, writer) = written.map(|(writes, run)| history::begin(writes, run)).unzip();
         let fetched: Vec<RunEvent> = deployments.events().collect();
         let shared = Arc::new(Shared {
             again: resumed,
@@ -272,7 +278,7 @@ impl Executor {
             stack: Arc::clone(&self.stack),
             evaluator: Arc::clone(&self.evaluator),
             connector: Arc::clone(&self.connector),
-            store: Arc::clone(&self.store),
+            writes,
             vault: Vault::new(self.stack.secrets.clone(), Arc::clone(&self.secrets)),
             sink: Arc::clone(&self.sink),
             journal,
@@ -323,7 +329,8 @@ impl Executor {
             run,
             resumable: false,
         };
-        summary.resumable = shared.is_journaled() && resume::is_resumable(&summary);
+        summary.resumable =
+            shared.is_journaled() && !shared.is_stack_lost() && resume::is_resumable(&summary);
         // Whatever the store says, the operator wants to know where each host stands.
         shared.emit(RunEvent::RunFinished { summary: summary.clone() });
         let written = match (&shared.history, writer) {
@@ -334,23 +341,53 @@ impl Executor {
             _ => Ok(()),
         };
         // How it ended is worth more than what happened on the way.
-        self.remember(run, &summary).await?;
-        written?;
-        match shared.store_failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(failure) => Err(failure.into()),
-            None => Ok((summary, planned)),
-        }
-    }
-
-    async fn remember(&self, run: Option<RunId>, summary: &RunSummary) -> Result<(), StoreFailure> {
-        let Some(run) = run else { return Ok(()) };
-        let state = if summary.stopped {
-            RunState::Stopped
-        } else if summary.is_success() {
-            RunState::Successful
-        } else {
-            RunState::Failed
+        let ended = match (&shared.writes, run) {
+            (Some(writes), Some(run)) => writes.end_run(run, state(&summary)).await,
+            _ => Ok(()),
         };
-        self.store.end_run(run, state).await
+        let kept =
+            shared.store_failure.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err);
+        for stored in [ended, written, kept] {
+            match stored {
+                // That was told when it was found, and is why the run stopped.
+                Ok(()) | Err(StoreFailure::StackLost { .. }) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok((summary, planned))
+    }
+}
+
+/// Begins a run, or goes on with one.
+async fn begin_run(
+    writes: &Arc<Fenced>,
+    new: impl FnOnce(Option<RunId>) -> NewRun,
+    begin: Begin,
+    deployments: &Deployments,
+) -> Result<(RunId, Option<RunJournal>), StoreFailure> {
+    let journal = |run, key, attempted| Some(RunJournal::new(Arc::clone(writes), run, key, attempted));
+    Ok(match begin {
+        Begin::Unjournaled => (writes.begin_run(new(None), None).await?, None),
+        Begin::Journaled(mut intent, follows) => {
+            intent.deploying = deployments.deploying();
+            let key = intent.key;
+            let run = writes.begin_run(new(follows), Some(intent)).await?;
+            (run, journal(run, key, Attempted::default()))
+        }
+        Begin::Again(record, key, attempted, _) => {
+            writes.reopen_run(record.id).await?;
+            (record.id, journal(record.id, key, attempted))
+        }
+    })
+}
+
+/// How a run ended.
+fn state(summary: &RunSummary) -> RunState {
+    if summary.stopped {
+        RunState::Stopped
+    } else if summary.is_success() {
+        RunState::Successful
+    } else {
+        RunState::Failed
     }
 }

@@ -10,7 +10,8 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     event::RunEvent,
-    ports::{Store, StoreFailure, TimedEvent},
+    fenced::Fenced,
+    ports::{StoreFailure, TimedEvent},
 };
 
 /// How long events are gathered before they are written together. A controller that is killed loses no more than this.
@@ -31,9 +32,9 @@ enum Told {
 }
 
 /// Begins to remember a run.
-pub(crate) fn begin(store: Arc<dyn Store>, run: RunId) -> (History, Writer) {
+pub(crate) fn begin(writes: Arc<Fenced>, run: RunId) -> (History, Writer) {
     let (history, told) = mpsc::unbounded_channel();
-    (History(history), Writer(tokio::spawn(write(store, run, told))))
+    (History(history), Writer(tokio::spawn(write(writes, run, told))))
 }
 
 impl History {
@@ -62,7 +63,7 @@ impl Writer {
 }
 
 async fn write(
-    store: Arc<dyn Store>,
+    writes: Arc<Fenced>,
     run: RunId,
     mut told: mpsc::UnboundedReceiver<Told>,
 ) -> Result<(), StoreFailure> {
@@ -79,7 +80,7 @@ async fn write(
             false
         };
         ended = tokio::time::timeout(INTERVAL, gathered).await.unwrap_or(false);
-        store.record(run, batch).await?;
+        writes.record(run, batch).await?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod deployments;
 pub mod event;
 pub mod execute;
 pub mod facts;
+mod fenced;
 mod health;
 mod history;
 pub mod lock;

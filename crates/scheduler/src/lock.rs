@@ -2,7 +2,8 @@
 //!
 //! The lock is a lease: it is renewed while the run goes on, and anybody may take it when it has run out, as after a
 //! controller that was killed; on the machine of that one at once, since there is no such process. Who has lost it finds
-//! out at the next renewal, and stops like after Ctrl-C. Until then both may write: writes do not carry the token yet.
+//! out at the next renewal, and stops like after Ctrl-C. Until then nothing is written under the lost lock: every write
+//! carries its token, and the store refuses a smaller one than that of whoever holds the stack now.
 
 use std::{
     path::Path,
@@ -16,7 +17,8 @@ use tokio::task::JoinHandle;
 use crate::{
     event::RunEvent,
     execute::Sink,
-    ports::{LockRequest, Store, StoreFailure},
+    fenced::Fenced,
+    ports::{Fence, LockRequest, Store, StoreFailure},
     stop::StopSignal,
 };
 
@@ -33,6 +35,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Held {
     store: Arc<dyn Store>,
     lock: StackLock,
+    writes: Arc<Fenced>,
     renewal: JoinHandle<()>,
 }
 
@@ -69,9 +72,9 @@ pub(crate) async fn take(
     loop {
         let holder = match store.lock(request.clone()).await? {
             Ok(lock) => {
-                let renewal =
-                    tokio::spawn(renew(Arc::clone(store), lock.clone(), stop.clone(), Arc::clone(sink)));
-                return Ok(Held { store: Arc::clone(store), lock, renewal });
+                let writes = Arc::new(Fenced::new(store, &lock, stop, sink));
+                let renewal = tokio::spawn(renew(Arc::clone(store), lock.clone(), Arc::clone(&writes)));
+                return Ok(Held { store: Arc::clone(store), lock, writes, renewal });
             }
             Err(holder) => holder,
         };
@@ -94,7 +97,27 @@ pub(crate) async fn take(
     }
 }
 
+/// Does something small while nobody else changes the stack: waits for who holds it, at most so long.
+pub async fn under<T>(
+    store: &Arc<dyn Store>,
+    request: LockRequest,
+    patience: Duration,
+    sink: &Sink,
+    work: impl AsyncFnOnce(&Fence) -> Result<T, StoreFailure>,
+) -> Result<T, LockError> {
+    let held = take(store, request, patience, &StopSignal::default(), sink).await?;
+    let done = work(&Fence::from(&held.lock)).await;
+    // A store that does not answer: the lease runs out by itself.
+    let _ = held.release().await;
+    Ok(done?)
+}
+
 impl Held {
+    /// Writes to the store under this holding.
+    pub(crate) fn writes(&self) -> Arc<Fenced> {
+        Arc::clone(&self.writes)
+    }
+
     /// Lets others have it.
     pub(crate) async fn release(self) -> Result<(), StoreFailure> {
         self.renewal.abort();
@@ -103,13 +126,12 @@ impl Held {
 }
 
 /// Renews the lock until it is released. Who has lost it stops: somebody else changes the stack by now.
-async fn renew(store: Arc<dyn Store>, lock: StackLock, stop: StopSignal, sink: Sink) {
+async fn renew(store: Arc<dyn Store>, lock: StackLock, writes: Arc<Fenced>) {
     loop {
         tokio::time::sleep(RENEWAL).await;
         // A store that does not answer is asked again; the lease holds for a while.
         if let Ok(false) = store.renew(&lock.stack, &lock.id, LEASE).await {
-            sink(RunEvent::StackLost { stack: lock.stack });
-            stop.set();
+            writes.lose();
             return;
         }
     }
@@ -146,8 +168,8 @@ fn boot_id() -> String {
     }
 }
 
-/// What to ask the store for.
-pub(crate) fn request(stack: &Name, owner: &str, operation: &str) -> LockRequest {
+/// What to ask the store for: the stack, for this process.
+pub fn request(stack: &Name, owner: &str, operation: &str) -> LockRequest {
     let process = std::process::id();
     LockRequest {
         stack: stack.clone(),

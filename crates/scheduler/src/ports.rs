@@ -193,7 +193,28 @@ pub struct LockRequest {
     pub lease: Duration,
 }
 
+/// Under which holding of a stack something is written: of its lock, which it must still be when the write is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The stack.
+    pub stack: Name,
+    /// The lock's id.
+    pub id: String,
+    /// The lock's token.
+    pub token: u64,
+}
+
+impl From<&StackLock> for Fence {
+    fn from(lock: &StackLock) -> Self {
+        Fence { stack: lock.stack.clone(), id: lock.id.clone(), token: lock.token }
+    }
+}
+
 /// Remembers live state.
+///
+/// What changes the state of a stack carries a [`Fence`]. If the stack is not held under that lock any more, the store
+/// writes nothing and says [`StoreFailure::StackLost`]; it looks in the transaction that writes, so that whoever takes the
+/// stack comes either before or after. A lease that has run out while nobody else took the stack is good enough.
 pub trait Store: Send + Sync {
     /// Takes a stack's lock, if nobody holds it or their lease has run out; else says who holds it.
     fn lock(
@@ -219,7 +240,7 @@ pub trait Store: Send + Sync {
     /// Remembers an instance's status; and, if instances have to react to that, why.
     fn set_status<'a>(
         &'a self,
-        stack: &'a Name,
+        fence: &'a Fence,
         instance: &'a Name,
         status: InstanceStatus,
         owes_configure: Option<&'a str>,
@@ -233,7 +254,7 @@ pub trait Store: Send + Sync {
     /// why. What happened in runs stays.
     fn forget<'a>(
         &'a self,
-        stack: &'a Name,
+        fence: &'a Fence,
         instance: &'a Name,
         owes_configure: Option<&'a str>,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
@@ -244,33 +265,49 @@ pub trait Store: Send + Sync {
     /// last one if that had the same view, and else a higher one than any before.
     fn begin_configure<'a>(
         &'a self,
-        stack: &'a Name,
+        fence: &'a Fence,
         online: &'a [Name],
     ) -> PortFuture<'a, Result<ConfigureBegun, StoreFailure>>;
     /// Ends a configure that all online instances did: what was owed when it began is not owed any more.
     fn end_configure<'a>(
         &'a self,
-        stack: &'a Name,
+        fence: &'a Fence,
         begun: ConfigureBegun,
     ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Begins a run, and at once remembers durably what it is to do, if it can be taken up again. Runs of the stack that
     /// are said to be running are interrupted then; and what would be needed to take earlier ones up is forgotten, but for
     /// the one that this run follows from.
-    fn begin_run(
-        &self,
+    fn begin_run<'a>(
+        &'a self,
+        fence: &'a Fence,
         run: NewRun,
         intent: Option<Box<Intent>>,
-    ) -> PortFuture<'_, Result<RunId, StoreFailure>>;
+    ) -> PortFuture<'a, Result<RunId, StoreFailure>>;
     /// Goes on with a run that was interrupted.
-    fn reopen_run(&self, run: RunId) -> PortFuture<'_, Result<(), StoreFailure>>;
+    fn reopen_run<'a>(&'a self, fence: &'a Fence, run: RunId) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Remembers what is about to be done, or was done; it survives a loss of power when this returns.
-    fn write_ahead(&self, run: RunId, entry: Entry) -> PortFuture<'_, Result<(), StoreFailure>>;
+    fn write_ahead<'a>(
+        &'a self,
+        fence: &'a Fence,
+        run: RunId,
+        entry: Entry,
+    ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// What is needed to take a run up again; nothing if it cannot be.
     fn journal(&self, run: RunId) -> PortFuture<'_, Result<Option<Journal>, StoreFailure>>;
     /// Ends a run. Of one that ended well nothing is kept to take it up.
-    fn end_run(&self, run: RunId, state: RunState) -> PortFuture<'_, Result<(), StoreFailure>>;
+    fn end_run<'a>(
+        &'a self,
+        fence: &'a Fence,
+        run: RunId,
+        state: RunState,
+    ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// Remembers what happened in a run, behind what is remembered of it already.
-    fn record(&self, run: RunId, events: Vec<TimedEvent>) -> PortFuture<'_, Result<(), StoreFailure>>;
+    fn record<'a>(
+        &'a self,
+        fence: &'a Fence,
+        run: RunId,
+        events: Vec<TimedEvent>,
+    ) -> PortFuture<'a, Result<(), StoreFailure>>;
     /// The newest runs of a stack, the last one first; at most so many.
     fn runs<'a>(&'a self, stack: &'a Name, most: u32)
     -> PortFuture<'a, Result<Vec<RunRecord>, StoreFailure>>;
@@ -312,12 +349,23 @@ pub struct TimedEvent {
     pub event: RunEvent,
 }
 
-/// Why the store does not answer.
+/// Why the store did not do as it was told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the state store {place}: {message}")]
-pub struct StoreFailure {
-    /// Where the store is.
-    pub place: String,
-    /// What happened.
-    pub message: String,
+pub enum StoreFailure {
+    /// It does not answer.
+    #[error("the state store {place}: {message}")]
+    Failed {
+        /// Where the store is.
+        place: String,
+        /// What happened.
+        message: String,
+    },
+    /// The stack is held under another lock by now, or under none: nothing was written.
+    #[error("stack `{stack}` is not held any more under the lock {id}; somebody broke or took it")]
+    StackLost {
+        /// The stack.
+        stack: Name,
+        /// The lock under which it was held.
+        id: String,
+    },
 }

@@ -14,8 +14,9 @@ use crate::{
     deployments::Deployments,
     event::{Counts, NodeResult, NodeSummary, RunEvent},
     execute::Sink,
+    fenced::Fenced,
     history::History,
-    ports::{AppSources, Connector, Evaluator, Store, StoreFailure},
+    ports::{AppSources, Connector, Evaluator, StoreFailure},
     resume::journal::RunJournal,
     rollout::{self, Group},
     saved::{Recorder, SavedNode},
@@ -47,9 +48,10 @@ pub(crate) struct Shared {
     pub(crate) named: Vec<Name>,
     pub(crate) stop: StopSignal,
     pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) store: Arc<dyn Store>,
     /// What secrets are, as far as nodes were given them.
     pub(crate) vault: Vault,
+    /// Writes to the store; a plan writes nothing.
+    pub(crate) writes: Option<Arc<Fenced>>,
     pub(crate) sink: Sink,
     /// What is written down so that the run can be taken up again; nothing for a plan, saved or not.
     pub(crate) journal: Option<RunJournal>,
@@ -88,12 +90,17 @@ impl Shared {
         if from == to {
             return;
         }
-        if self.mode == Mode::Apply {
+        if let Some(writes) = &self.writes {
             let moved = (from == InstanceStatus::Online) != (to == InstanceStatus::Online);
             let why = moved.then(|| format!("{instance} is {to}"));
-            self.keep(self.store.set_status(&self.stack.name, instance, to, why.as_deref()).await);
+            self.keep(writes.set_status(instance, to, why.as_deref()).await);
             self.emit(RunEvent::StatusChanged { instance: instance.clone(), from, to });
         }
+    }
+
+    /// Whether somebody else may hold the stack by now.
+    pub(crate) fn is_stack_lost(&self) -> bool {
+        self.writes.as_ref().is_some_and(|writes| writes.is_lost())
     }
 
     /// What the store gave; that it failed is told at the end of the run.

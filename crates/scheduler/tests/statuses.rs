@@ -205,6 +205,31 @@ async fn a_run_whose_stack_is_taken_away_says_so_and_stops() {
     assert!(events.iter().any(|event| matches!(event, RunEvent::StackLost { .. })), "{events:?}");
 }
 
+/// Whichever write it is that the store refuses.
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_stack_was_taken_writes_nothing_more_says_so_once_and_stops() {
+    for writes in 0.. {
+        let world = World::new(&[("app-1", InstanceStatus::Pending)]);
+        *world.writes_until_lost.lock().unwrap() = Some(writes);
+        let done = world.run(Command::Setup, &[], &[]).await;
+        let events = std::mem::take(&mut *world.events.lock().unwrap());
+        let lost = events.iter().filter(|event| matches!(event, RunEvent::StackLost { .. })).count();
+        if *world.writes_until_lost.lock().unwrap() > Some(0) {
+            assert!(writes > 8 && lost == 0 && done.unwrap().is_success());
+            return;
+        }
+        match done {
+            Err(error) => assert!(writes == 0 && error.contains("not held any more"), "{writes}: {error}"),
+            Ok(_) if lost == 0 => {}
+            Ok(summary) => assert!(!summary.resumable, "{writes}: {summary:?}"),
+        }
+        // Found out by the very last write, there is nothing left to stop.
+        let finished =
+            events.iter().any(|event| matches!(event, RunEvent::RunFinished { summary } if !summary.stopped));
+        assert!(lost == 1 || finished, "{writes}: {events:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutdown_recipes_that_take_too_long_are_stopped_and_the_instance_is_stopped_too() {
     let world = World::new(&[("app-1", InstanceStatus::Online)]);

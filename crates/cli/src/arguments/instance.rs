@@ -18,9 +18,10 @@ pub(crate) enum InstanceCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
+        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+        /// .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+        state: Option<String>,
     },
 
     /// Show an instance: how it is reached, where it stands, and what it did in the last runs
@@ -84,9 +85,10 @@ pub(crate) struct ShowArguments {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// File with the live state [default: .engine/state.db next to the stacks]
-    #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-    pub(crate) state: Option<PathBuf>,
+    /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+    /// .engine/state.db next to the stacks]
+    #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+    pub(crate) state: Option<String>,
 }
 
 /// An instance to log in to.

@@ -31,9 +31,10 @@ pub(crate) enum StackCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
+        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+        /// .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+        state: Option<String>,
     },
     /// Copy a stack file under a new name, next to the old one
     ///
@@ -67,9 +68,10 @@ A layer that is left without an instance gets one by `engine instance register -
         /// Where to write it, instead of standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// File with the live state [default: .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE")]
-        state: Option<PathBuf>,
+        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
+        /// .engine/state.db next to the stacks]
+        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
+        state: Option<String>,
     },
 }
 

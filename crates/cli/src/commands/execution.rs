@@ -18,7 +18,7 @@ use engine_scheduler::{
     ports::{Evaluator, Store},
 };
 use engine_source::Sources;
-use engine_store::SqliteStore;
+use engine_store::{Location, SqliteStore, StoreError};
 
 use crate::{
     arguments::{GlobalOptions, LimitArguments, RequestArguments, RunOptions},
@@ -26,7 +26,7 @@ use crate::{
     errors::{self, FAILED, Failure, STOPPED},
     paths,
     reporter::{self, Reporter},
-    settings,
+    settings, state,
 };
 
 /// Exit status with `--detailed-exitcode` when something was changed, or would be.
@@ -94,7 +94,7 @@ pub(crate) fn attributes(arguments: &RequestArguments) -> Attributes {
 }
 
 /// Who runs this: a user on a machine.
-fn operator() -> String {
+pub(crate) fn operator() -> String {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -110,13 +110,12 @@ pub(crate) fn execute<T>(
     mode: Mode,
     work: impl AsyncFnOnce(&Executor) -> Result<T, ExecuteError>,
 ) -> Result<T, Failure> {
-    let state = paths::state_file(options.state.as_deref(), manifest.path());
-    // A plan leaves nothing behind, not even an empty store.
-    let store = match mode {
-        Mode::Plan if !state.exists() => SqliteStore::in_memory(),
-        _ => SqliteStore::open(&state),
-    };
-    let store = store.map_err(Failure::failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?;
+    let location = state::location(manifest, options.state.as_deref())?;
+    let store = runtime.block_on(open(&location, mode)).map_err(|error| state::failure(&error))?;
     let connector =
         connection::connector(manifest, options.ssh_config.as_deref(), options.ask_sudo_password)?;
     let stop = StopSignal::default();
@@ -127,7 +126,7 @@ pub(crate) fn execute<T>(
         stack: Arc::new(manifest.stack.clone()),
         connector: Arc::new(connector),
         evaluator,
-        store: Arc::new(store) as Arc<dyn Store>,
+        store,
         sources: Arc::new(Sources::new(paths::sources_directory(global)?)),
         secrets: Arc::new(secret::providers(manifest, options.identity.as_deref())),
         sink,
@@ -136,14 +135,10 @@ pub(crate) fn execute<T>(
     let reporter = reporter::choose(options.json, options.verbose, mode, &manifest.stack);
     let notifier = Notifier::new(notifications(manifest, options, mode)?);
     let screen = std::thread::spawn(move || show(reporter, notifier, &received));
-    let done = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
-        .block_on(async {
-            tokio::spawn(watch_interrupt(stop, mode, manifest.stack.name.clone()));
-            work(&executor).await
-        });
+    let done = runtime.block_on(async {
+        tokio::spawn(watch_interrupt(stop, mode, manifest.stack.name.clone()));
+        work(&executor).await
+    });
     // With the executor goes the sink, and with it the reporter's loop.
     drop(executor);
     if screen.join().is_err() {
@@ -157,14 +152,32 @@ pub(crate) fn execute<T>(
             Some(hint) => Failure::failed(error).hint(hint),
             None => Failure::failed(error),
         },
-        ExecuteError::Lock(LockError::Held { holder }) => {
+        ExecuteError::Lock(error) => not_held(error),
+    })
+}
+
+/// The state for a run. A plan leaves nothing behind, not even an empty store.
+async fn open(location: &Location, mode: Mode) -> Result<Arc<dyn Store>, StoreError> {
+    match mode {
+        Mode::Apply => engine_store::open(location).await,
+        Mode::Plan => match engine_store::open_existing(location).await? {
+            Some(store) => Ok(store),
+            None => Ok(Arc::new(SqliteStore::in_memory()?)),
+        },
+    }
+}
+
+/// Why the stack could not be held, as a failure of the command.
+pub(crate) fn not_held(error: LockError) -> Failure {
+    match error {
+        LockError::Held { holder } => {
             let hint =
                 format!("if its owner is gone: `engine unlock {} --stack {}`", holder.id, holder.stack);
             Failure::failed(LockError::Held { holder }).hint(hint)
         }
-        ExecuteError::Lock(LockError::Stopped) => Failure::failed(LockError::Stopped).with_code(STOPPED),
-        ExecuteError::Lock(error) => Failure::failed(error),
-    })
+        LockError::Stopped => Failure::failed(LockError::Stopped).with_code(STOPPED),
+        error @ LockError::Store(_) => Failure::failed(error),
+    }
 }
 
 /// The exit status for what became of a run.

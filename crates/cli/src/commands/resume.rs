@@ -1,6 +1,6 @@
 //! `engine resume`, and what runs are good for that did not end well.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use engine_manifest::Manifest;
 use engine_model::{Attributes, Name, RunId, RunRecord, RunState};
@@ -15,6 +15,7 @@ use crate::{
     arguments::{GlobalOptions, ResumeArguments},
     commands::{self, execution, runs},
     errors::{self, Failure},
+    state,
 };
 
 /// Takes a run up where it stopped.
@@ -22,7 +23,7 @@ pub(crate) fn resume(global: &GlobalOptions, arguments: &ResumeArguments) -> Res
     let options = &arguments.options;
     let done = commands::manifest(&arguments.stack).and_then(|manifest| {
         // Whoever asks about a stack that was never run leaves no empty store behind.
-        if runs::store(&manifest, options.state.as_deref())?.is_none() {
+        if state::existing(&manifest, options.state.as_deref())?.is_none() {
             return Err(Failure::usage(ResumeError::NoRun { stack: manifest.stack.name }));
         }
         let runtime =
@@ -62,7 +63,7 @@ pub(crate) fn failure(error: &ResumeError) -> Failure {
 }
 
 /// The instances on which a run did not come to a good end.
-pub(crate) fn failed(manifest: &Manifest, state: Option<&Path>, run: RunId) -> Result<Vec<Name>, Failure> {
+pub(crate) fn failed(manifest: &Manifest, state: Option<&str>, run: RunId) -> Result<Vec<Name>, Failure> {
     let (_, events) = runs::find(manifest, state, run)?;
     let failed = retry::failed(&events);
     if failed.is_empty() {
@@ -81,14 +82,14 @@ pub(crate) fn failed(manifest: &Manifest, state: Option<&Path>, run: RunId) -> R
 /// Says of runs that nobody carries out any more that they were interrupted.
 pub(crate) fn with_interrupted(
     manifest: &Manifest,
-    state: Option<&Path>,
+    state: Option<&str>,
     mut records: Vec<RunRecord>,
 ) -> Result<Vec<RunRecord>, Failure> {
     if !records.iter().any(|record| record.state == RunState::Running) {
         return Ok(records);
     }
-    let holder = match runs::store(manifest, state)? {
-        Some(store) => runs::ask(store.lock_of(&manifest.stack.name))?,
+    let holder = match state::existing(manifest, state)? {
+        Some(store) => state::ask(store.lock_of(&manifest.stack.name))?,
         None => None,
     };
     if !holder.as_ref().is_some_and(lock::is_alive) {

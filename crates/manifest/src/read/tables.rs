@@ -82,6 +82,8 @@ tables! {
         secrets: Tables<Secret>,
         /// How files with secrets are encrypted.
         secret_file: SecretFile,
+        /// Where live state is kept: a file, or `postgresql://USER@HOST/DATABASE`; `.engine/state.db` next to the stacks where this is absent. No password: that belongs into `~/.pgpass`.
+        state: String,
     }
 
     /// A secret: exactly one of `environment`, `file` and `command`.

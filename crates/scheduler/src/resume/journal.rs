@@ -14,12 +14,7 @@ use engine_protocol::{Facts, message::Place};
 use serde::{Deserialize, Serialize};
 
 use super::attempted::{Attempted, StepAttempt};
-use crate::{
-    deployments::Deploying,
-    event::NodeResult,
-    plan::RunPlan,
-    ports::{Store, StoreFailure},
-};
+use crate::{deployments::Deploying, event::NodeResult, fenced::Fenced, plan::RunPlan, ports::StoreFailure};
 
 /// What a run is to do, whoever carries it out and whenever.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,20 +157,20 @@ pub(crate) fn stands(result: &NodeResult) -> bool {
 
 /// The journal of the run in hand, and what stands in it.
 pub(crate) struct RunJournal {
-    store: Arc<dyn Store>,
+    writes: Arc<Fenced>,
     run: RunId,
     key: [u8; 32],
     attempted: Mutex<Attempted>,
 }
 
 impl RunJournal {
-    pub(crate) fn new(store: Arc<dyn Store>, run: RunId, key: [u8; 32], attempted: Attempted) -> Self {
-        RunJournal { store, run, key, attempted: Mutex::new(attempted) }
+    pub(crate) fn new(writes: Arc<Fenced>, run: RunId, key: [u8; 32], attempted: Attempted) -> Self {
+        RunJournal { writes, run, key, attempted: Mutex::new(attempted) }
     }
 
     /// Writes an entry down; it is durable when this returns.
     pub(crate) async fn write(&self, entry: Entry) -> Result<(), StoreFailure> {
-        self.store.write_ahead(self.run, entry.clone()).await?;
+        self.writes.write_ahead(self.run, entry.clone()).await?;
         self.attempted(|attempted| attempted.add(entry));
         Ok(())
     }

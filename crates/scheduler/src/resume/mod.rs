@@ -12,7 +12,7 @@ mod progress;
 pub(crate) mod reconnect;
 pub mod retry;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use engine_model::{RunId, RunRecord, RunState};
 
@@ -23,7 +23,8 @@ pub use journal::{Entry, Intent, Journal, Phase, Position};
 
 use crate::{
     event::{NodeResult, RunSummary},
-    execute::{ExecuteError, Executor, Keeping, Settings},
+    execute::{Begin, ExecuteError, Executor, Keeping, Settings},
+    fenced::Fenced,
     plan::{Request, RunPlan},
     work::Work,
 };
@@ -61,10 +62,10 @@ struct Left {
 impl Executor {
     /// Takes a run up where it stopped; the newest one if none is named.
     pub async fn resume(&self, run: Option<RunId>, settings: &Settings) -> Result<RunSummary, ExecuteError> {
-        self.holding("resume", settings, async {
+        self.holding("resume", settings, async |writes| {
             let Left { record, intent, attempted } = match self.left(run).await {
                 Err(ExecuteError::Resume(ended @ ResumeError::Ended { state: RunState::Successful, .. })) => {
-                    return self.follow_up(ended, settings).await;
+                    return self.follow_up(ended, settings, writes).await;
                 }
                 left => left?,
             };
@@ -77,15 +78,21 @@ impl Executor {
             };
             let statuses = self.store.statuses(&self.stack.name).await?;
             let work = Work::of(&self.stack, &intent.plan);
-            let keeping = Keeping::Again(Box::new(record), intent.key, attempted, intent.deploying);
+            let again = Begin::Again(Box::new(record), intent.key, attempted, intent.deploying);
+            let keeping = writes.clone().map_or(Keeping::Nothing, |writes| Keeping::Run(writes, again));
             let summary = self.carry_out(work, statuses, &intent.named, &settings, keeping).await?.0;
-            self.catch_up(summary, &settings).await
+            self.catch_up(summary, &settings, writes).await
         })
         .await
     }
 
     /// Behind a run that ended well a configure may be owed, which the controller did not live to begin.
-    async fn follow_up(&self, ended: ResumeError, settings: &Settings) -> Result<RunSummary, ExecuteError> {
+    async fn follow_up(
+        &self,
+        ended: ResumeError,
+        settings: &Settings,
+        writes: Option<Arc<Fenced>>,
+    ) -> Result<RunSummary, ExecuteError> {
         let ResumeError::Ended { run, .. } = ended else { return Err(ended.into()) };
         let nothing = RunSummary {
             nodes: Vec::new(),
@@ -95,7 +102,7 @@ impl Executor {
             run: Some(run),
             resumable: false,
         };
-        let summary = self.catch_up(nothing, settings).await?;
+        let summary = self.catch_up(nothing, settings, writes).await?;
         if summary.reacted { Ok(summary) } else { Err(ended.into()) }
     }
 

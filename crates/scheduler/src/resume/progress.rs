@@ -16,8 +16,11 @@ impl Shared {
     /// Writes an entry down. What it speaks of must not be begun if that fails.
     pub(crate) async fn write_ahead(&self, entry: Entry) -> Result<(), NodeResult> {
         match self.journal() {
-            Some(journal) => journal.write(entry).await.map_err(|failure| NodeResult::Failed {
-                error: format!("nothing further is begun: {failure}"),
+            Some(journal) => journal.write(entry).await.map_err(|failure| match failure {
+                StoreFailure::StackLost { .. } => NodeResult::Stopped { position: failure.to_string() },
+                StoreFailure::Failed { .. } => {
+                    NodeResult::Failed { error: format!("nothing further is begun: {failure}") }
+                }
             }),
             None => Ok(()),
         }

@@ -76,6 +76,8 @@ pub struct World {
     pub holder: Mutex<Option<StackLock>>,
     /// Whether somebody took the stack away.
     pub stack_is_lost: Mutex<bool>,
+    /// How many writes are made before somebody takes the stack away.
+    pub writes_until_lost: Mutex<Option<usize>>,
     /// How often the stack was given back.
     pub given_back: Mutex<u32>,
     /// How far the stack has reacted.

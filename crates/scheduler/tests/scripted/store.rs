@@ -7,7 +7,7 @@ use engine_model::{
     RunState, StackLock, StatusRecord,
 };
 use engine_scheduler::{
-    ports::{LockRequest, NodeRunRecord, PortFuture, Store, StoreFailure, TimedEvent},
+    ports::{Fence, LockRequest, NodeRunRecord, PortFuture, Store, StoreFailure, TimedEvent},
     resume::{Entry, Intent, Journal},
 };
 
@@ -61,12 +61,12 @@ impl Store for Port {
 
     fn set_status<'a>(
         &'a self,
-        _: &'a Name,
+        fence: &'a Fence,
         instance: &'a Name,
         status: InstanceStatus,
         owes_configure: Option<&'a str>,
     ) -> PortFuture<'a, Result<(), StoreFailure>> {
-        Box::pin(self.deal(move |world| {
+        Box::pin(self.write(fence, move |world| {
             if let Some(why) = owes_configure {
                 let pending = PendingConfigure { since_ms: 0, why: why.to_owned() };
                 world.configure.lock().unwrap().pending = Some(pending);
@@ -87,12 +87,13 @@ impl Store for Port {
 
     fn forget<'a>(
         &'a self,
-        _: &'a Name,
+        fence: &'a Fence,
         instance: &'a Name,
         _: Option<&'a str>,
     ) -> PortFuture<'a, Result<(), StoreFailure>> {
-        self.0.statuses.lock().unwrap().remove(instance);
-        Box::pin(async { Ok(()) })
+        Box::pin(self.write(fence, move |world| {
+            world.statuses.lock().unwrap().remove(instance);
+        }))
     }
 
     fn node_runs<'a>(
@@ -110,10 +111,10 @@ impl Store for Port {
 
     fn begin_configure<'a>(
         &'a self,
-        _: &'a Name,
+        fence: &'a Fence,
         online: &'a [Name],
     ) -> PortFuture<'a, Result<ConfigureBegun, StoreFailure>> {
-        Box::pin(self.deal(move |world| {
+        Box::pin(self.write(fence, move |world| {
             let mut configure = world.configure.lock().unwrap();
             let last = world.view.lock().unwrap().replace(online.to_vec());
             configure.generation += u64::from(last.as_deref() != Some(online));
@@ -123,18 +124,19 @@ impl Store for Port {
 
     fn end_configure<'a>(
         &'a self,
-        _: &'a Name,
+        fence: &'a Fence,
         _: ConfigureBegun,
     ) -> PortFuture<'a, Result<(), StoreFailure>> {
-        Box::pin(self.deal(|world| world.configure.lock().unwrap().pending = None))
+        Box::pin(self.write(fence, |world| world.configure.lock().unwrap().pending = None))
     }
 
-    fn begin_run(
-        &self,
+    fn begin_run<'a>(
+        &'a self,
+        fence: &'a Fence,
         run: NewRun,
         intent: Option<Box<Intent>>,
-    ) -> PortFuture<'_, Result<RunId, StoreFailure>> {
-        Box::pin(self.deal(move |world| {
+    ) -> PortFuture<'a, Result<RunId, StoreFailure>> {
+        Box::pin(self.write(fence, move |world| {
             let mut runs = world.runs.lock().unwrap();
             let id = RunId(runs.len() as u64 + 1);
             runs.push(RunRecord { id, run, state: RunState::Running, started_ms: 0, ended_ms: None });
@@ -146,16 +148,21 @@ impl Store for Port {
         }))
     }
 
-    fn reopen_run(&self, run: RunId) -> PortFuture<'_, Result<(), StoreFailure>> {
-        Box::pin(self.deal(move |world| world.end(run, RunState::Running)))
+    fn reopen_run<'a>(&'a self, fence: &'a Fence, run: RunId) -> PortFuture<'a, Result<(), StoreFailure>> {
+        Box::pin(self.write(fence, move |world| world.end(run, RunState::Running)))
     }
 
-    fn write_ahead(&self, run: RunId, entry: Entry) -> PortFuture<'_, Result<(), StoreFailure>> {
+    fn write_ahead<'a>(
+        &'a self,
+        fence: &'a Fence,
+        run: RunId,
+        entry: Entry,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
             if let Some(room) = &mut *self.0.room.lock().unwrap() {
                 *room = room.checked_sub(1).ok_or_else(full)?;
             }
-            self.deal(move |world| {
+            self.write(fence, move |world| {
                 world.journals.lock().unwrap().get_mut(&run).unwrap().entries.push(entry);
             })
             .await
@@ -175,9 +182,17 @@ impl Store for Port {
         }))
     }
 
-    fn record(&self, _: RunId, events: Vec<TimedEvent>) -> PortFuture<'_, Result<(), StoreFailure>> {
-        self.0.recorded.lock().unwrap().extend(events.into_iter().map(|timed| timed.event));
-        Box::pin(async { Ok(()) })
+    fn record<'a>(
+        &'a self,
+        fence: &'a Fence,
+        _: RunId,
+        events: Vec<TimedEvent>,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
+        Box::pin(async move {
+            self.0.admit(fence)?;
+            self.0.recorded.lock().unwrap().extend(events.into_iter().map(|timed| timed.event));
+            Ok(())
+        })
     }
 
     fn runs<'a>(&'a self, _: &'a Name, most: u32) -> PortFuture<'a, Result<Vec<RunRecord>, StoreFailure>> {
@@ -194,21 +209,32 @@ impl Store for Port {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn end_run(&self, run: RunId, state: RunState) -> PortFuture<'_, Result<(), StoreFailure>> {
+    fn end_run<'a>(
+        &'a self,
+        fence: &'a Fence,
+        run: RunId,
+        state: RunState,
+    ) -> PortFuture<'a, Result<(), StoreFailure>> {
         Box::pin(async move {
             if *self.0.store_is_full.lock().unwrap() {
                 return Err(full());
             }
-            self.deal(|world| world.end(run, state)).await
+            self.write(fence, |world| world.end(run, state)).await
         })
     }
 }
 
 fn full() -> StoreFailure {
-    StoreFailure { place: "here".to_owned(), message: "no space is left".to_owned() }
+    StoreFailure::Failed { place: "here".to_owned(), message: "no space is left".to_owned() }
 }
 
 impl Port {
+    /// Writes something, if the stack is still held.
+    async fn write<T>(&self, fence: &Fence, change: impl FnOnce(&World) -> T) -> Result<T, StoreFailure> {
+        self.0.admit(fence)?;
+        self.deal(change).await
+    }
+
     /// Does something in the store; a controller may be killed before it and before it hears of it.
     async fn deal<T>(&self, change: impl FnOnce(&World) -> T) -> Result<T, StoreFailure> {
         self.0.fuse.burn().await;
@@ -219,6 +245,17 @@ impl Port {
 }
 
 impl World {
+    fn admit(&self, fence: &Fence) -> Result<(), StoreFailure> {
+        let lost = || StoreFailure::StackLost { stack: fence.stack.clone(), id: fence.id.clone() };
+        match &mut *self.writes_until_lost.lock().unwrap() {
+            Some(left) => {
+                *left = left.checked_sub(1).ok_or_else(lost)?;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn end(&self, run: RunId, state: RunState) {
         let mut runs = self.runs.lock().unwrap();
         runs.iter_mut().find(|record| record.id == run).unwrap().state = state;

@@ -32,8 +32,8 @@ pub(super) fn unassign(global: &GlobalOptions, arguments: &LeaveArguments) -> Re
         return Ok(failed(arguments, &manifest));
     };
     write(&manifest, &new)?;
-    let (state, status) = (arguments.options.state.as_deref(), InstanceStatus::Registered);
-    live::set_status(&new, state, &instance.name, status, owes.as_deref())?;
+    let status = InstanceStatus::Registered;
+    live::set_status(&new, &arguments.options, &instance.name, status, owes.as_deref())?;
     tell(&arguments.options, &format!("{} is in no layer now, says {}", instance.name, new.path().display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -54,7 +54,7 @@ pub(super) fn deregister(global: &GlobalOptions, arguments: &LeaveArguments) -> 
         return Ok(failed(arguments, &manifest));
     };
     write(&manifest, &new)?;
-    live::forget(&new, arguments.options.state.as_deref(), &instance.name, owes.as_deref())?;
+    live::forget(&new, &arguments.options, &instance.name, owes.as_deref())?;
     tell(&arguments.options, &format!("{} is no longer in {}", instance.name, new.path().display()));
     Ok(ExitCode::SUCCESS)
 }

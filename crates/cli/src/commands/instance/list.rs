@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Lists the instances with their statuses.
-pub(super) fn list(stack: &str, json: bool, state: Option<&Path>) -> Result<ExitCode, Failure> {
+pub(super) fn list(stack: &str, json: bool, state: Option<&str>) -> Result<ExitCode, Failure> {
     let manifest = commands::unfinished_manifest(stack)?;
     let statuses = live::statuses(&manifest, state)?;
     let rows = manifest.stack.instances.iter().map(|instance| {

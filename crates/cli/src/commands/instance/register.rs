@@ -28,11 +28,10 @@ pub(super) fn register(global: &GlobalOptions, arguments: &RegisterArguments) ->
     let runtime = if runs { Some(setup::runtime(global, &new, options)?) } else { None };
     let facts = reach(&new, &instance, arguments)?;
     write(&manifest, &new)?;
-    let state = options.state.as_deref();
     // One of the same name that was removed by hand has left its status behind.
-    live::forget(&new, state, &instance.name, None)?;
+    live::forget(&new, options, &instance.name, None)?;
     if instance.layers.is_empty() {
-        live::set_status(&new, state, &instance.name, InstanceStatus::Registered, None)?;
+        live::set_status(&new, options, &instance.name, InstanceStatus::Registered, None)?;
     }
     if options.json {
         let name = &instance.name;

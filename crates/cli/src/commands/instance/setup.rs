@@ -34,7 +34,7 @@ pub(super) fn assign(global: &GlobalOptions, arguments: &AssignArguments) -> Res
     write(&manifest, &new)?;
     let statuses = live::statuses(&new, options.state.as_deref())?;
     if live::status(&statuses, name) == InstanceStatus::Registered {
-        live::forget(&new, options.state.as_deref(), name, None)?;
+        live::forget(&new, options, name, None)?;
     }
     let layers = names(layers.iter());
     super::tell(options, &format!("{name} is in {layers} now, says {}", new.path().display()));

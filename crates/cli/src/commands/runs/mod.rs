@@ -4,7 +4,7 @@ mod html;
 mod junit;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -14,21 +14,21 @@ use engine_contract::visible;
 use engine_manifest::Manifest;
 use engine_model::{RunId, RunRecord};
 use engine_protocol::Mode;
-use engine_scheduler::ports::{Store, StoreFailure, TimedEvent};
-use engine_store::SqliteStore;
+use engine_scheduler::ports::TimedEvent;
 
 use crate::{
     arguments::RunsCommand,
     commands::{self, resume},
     errors::Failure,
-    paths, reporter,
+    reporter,
+    state::{ask, existing},
 };
 
 pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
     match command {
         RunsCommand::List { stack, most, json, state } => {
             let manifest = commands::manifest(stack)?;
-            let runs = match store(&manifest, state.as_deref())? {
+            let runs = match existing(&manifest, state.as_deref())? {
                 Some(store) => ask(store.runs(&manifest.stack.name, *most))?,
                 None => Vec::new(),
             };
@@ -101,7 +101,7 @@ fn show(manifest: &Manifest, events: &[TimedEvent], json: bool, verbose: bool) -
 /// A run, and what happened in it.
 pub(crate) fn find(
     manifest: &Manifest,
-    state: Option<&Path>,
+    state: Option<&str>,
     run: RunId,
 ) -> Result<(RunRecord, Vec<TimedEvent>), Failure> {
     let name = &manifest.stack.name;
@@ -109,7 +109,7 @@ pub(crate) fn find(
         Failure::usage(format!("there is no run {run} of stack `{name}`"))
             .hint(format!("`engine runs list --stack {name}` lists those that there are"))
     };
-    let store = store(manifest, state)?.ok_or_else(unknown)?;
+    let store = existing(manifest, state)?.ok_or_else(unknown)?;
     let record = ask(store.run(run))?.filter(|record| record.run.stack == *name).ok_or_else(unknown)?;
     let events = ask(store.events(run))?;
     if events.is_empty() {
@@ -118,23 +118,6 @@ pub(crate) fn find(
         return Err(Failure::failed(message));
     }
     Ok((record, events))
-}
-
-/// The store, if anything was ever remembered in it.
-pub(crate) fn store(manifest: &Manifest, state: Option<&Path>) -> Result<Option<SqliteStore>, Failure> {
-    let file: PathBuf = paths::state_file(state, manifest.path());
-    if !file.exists() {
-        return Ok(None);
-    }
-    SqliteStore::open(&file).map(Some).map_err(Failure::failed)
-}
-
-pub(crate) fn ask<T>(answer: impl Future<Output = Result<T, StoreFailure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
-        .block_on(answer)
-        .map_err(Failure::failed)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -30,7 +30,7 @@ struct Live {
 }
 
 /// Shows all that is known of a stack.
-pub(super) fn show(stack: &str, as_json: bool, state: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn show(stack: &str, as_json: bool, state: Option<&str>) -> Result<(), Failure> {
     let manifest = commands::unfinished_manifest(stack)?;
     let name = &manifest.stack.name;
     let (holder, runs) = match store(&manifest, state)? {

@@ -54,7 +54,7 @@ pub(super) fn graph(
     stack: &str,
     format: GraphFormat,
     output: Option<&Path>,
-    state: Option<&Path>,
+    state: Option<&str>,
 ) -> Result<(), Failure> {
     let manifest = commands::unfinished_manifest(stack)?;
     let graph = Graph::of(&manifest, &live::statuses(&manifest, state)?);

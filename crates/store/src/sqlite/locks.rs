@@ -1,15 +1,13 @@
 //! Locks of stacks. A row stays when its lock is given back, so that its token only ever grows.
 
-use std::{
-    hash::{BuildHasher as _, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
 use engine_model::{Name, StackLock};
-use engine_scheduler::ports::LockRequest;
+use engine_scheduler::ports::{Fence, LockRequest};
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
-use crate::{now_ms, unsigned};
+use super::now_ms;
+use crate::rows::{lock_id, signed, unsigned};
 
 const COLUMNS: &str = "stack, id, owner, boot_id, process, operation, since_ms, until_ms, token";
 
@@ -23,7 +21,7 @@ pub(crate) fn lock(
     if let Some(holder) = held(&transaction, &request.stack, now)? {
         return Ok(Err(holder));
     }
-    let id = format!("{:016x}", RandomState::new().hash_one(&request.owner));
+    let id = lock_id(&request.owner);
     let token: i64 = transaction.query_row(
         "INSERT INTO stack_lock (stack, id, owner, boot_id, process, operation, since_ms, until_ms, token)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)
@@ -75,6 +73,15 @@ pub(crate) fn unlock(connection: &Connection, stack: &str, id: &str) -> rusqlite
     let given = connection
         .execute("UPDATE stack_lock SET id = NULL WHERE stack = ?1 AND id = ?2", params![stack, id])?;
     Ok(given > 0)
+}
+
+/// Whether a stack is still held under this lock.
+pub(crate) fn is_held(connection: &Connection, fence: &Fence) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM stack_lock WHERE stack = ?1 AND id = ?2 AND token = ?3)",
+        params![fence.stack.as_str(), fence.id, signed(fence.token)],
+        |row| row.get(0),
+    )
 }
 
 /// Who holds a stack now.

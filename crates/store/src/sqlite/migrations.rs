@@ -2,7 +2,9 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 4] = [
+use crate::VERSION;
+
+const STEPS: [&str; VERSION as usize] = [
     "
 CREATE TABLE instance (
     stack      TEXT NOT NULL,
@@ -66,7 +68,7 @@ CREATE TABLE run_journal (
 
 pub(crate) enum MigrationError {
     Sqlite(rusqlite::Error),
-    Newer { found: u32, known: u32 },
+    Newer { found: u32 },
 }
 
 impl From<rusqlite::Error> for MigrationError {
@@ -77,22 +79,21 @@ impl From<rusqlite::Error> for MigrationError {
 
 /// Brings the schema up to date in one transaction.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), MigrationError> {
-    let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
     let version = |connection: &Connection| {
         connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
     };
-    if version(connection)? == known {
+    if version(connection)? == VERSION {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
-    if found > known {
-        return Err(MigrationError::Newer { found, known });
+    if found > VERSION {
+        return Err(MigrationError::Newer { found });
     }
     for step in &STEPS[found as usize..] {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Generations of configure, and what is owed.
 
-use engine_model::{ConfigureBegun, ConfigureState, Name, PendingConfigure};
+use engine_model::{ConfigureBegun, ConfigureState, Name};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::unsigned;
+use crate::rows::{pending, signed, unsigned, view};
 
 /// How far a stack is.
 pub(crate) fn state(connection: &Connection, stack: &str) -> rusqlite::Result<ConfigureState> {
@@ -11,10 +11,7 @@ pub(crate) fn state(connection: &Connection, stack: &str) -> rusqlite::Result<Co
         "SELECT generation, pending_since_ms, pending_why FROM configure WHERE stack = ?1",
         [stack],
         |row| {
-            let pending = match (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<String>>(2)?) {
-                (Some(since), Some(why)) => Some(PendingConfigure { since_ms: unsigned(since), why }),
-                _ => None,
-            };
+            let pending = pending(row.get(1)?, row.get(2)?);
             Ok(ConfigureState { generation: unsigned(row.get(0)?), pending })
         },
     );
@@ -39,13 +36,12 @@ pub(crate) fn begin(
     stack: &str,
     online: &[Name],
 ) -> rusqlite::Result<ConfigureBegun> {
-    let view = online.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
     connection.query_row(
         "INSERT INTO configure (stack, generation, view, begun) VALUES (?1, 1, ?2, 1)
          ON CONFLICT (stack) DO UPDATE SET generation = generation + (generation = 0 OR view <> ?2), view = ?2,
          begun = begun + 1
          RETURNING generation, begun",
-        params![stack, view],
+        params![stack, view(online)],
         |row| Ok(ConfigureBegun { generation: unsigned(row.get(0)?), number: unsigned(row.get(1)?) }),
     )
 }
@@ -55,7 +51,7 @@ pub(crate) fn end(connection: &Connection, stack: &str, begun: ConfigureBegun) -
     connection.execute(
         "UPDATE configure SET pending_since_ms = NULL, pending_why = NULL, pending_after = NULL
          WHERE stack = ?1 AND pending_after < ?2",
-        params![stack, i64::try_from(begun.number).unwrap_or(i64::MAX)],
+        params![stack, signed(begun.number)],
     )?;
     Ok(())
 }
