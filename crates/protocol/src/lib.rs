@@ -13,6 +13,7 @@ pub mod message;
 pub mod outcome;
 pub mod resource;
 pub mod secret;
+mod size;
 
 pub use content::{ContentHash, Piece};
 pub use facts::Facts;
@@ -20,3 +21,4 @@ pub use grants::Grants;
 pub use message::{FromAgent, Mode, ToAgent};
 pub use outcome::{Change, Earlier, Outcome, Status};
 pub use resource::{Action, Collection, Resource, ResourceId, Spec};
+pub use size::shown_size;

@@ -16,6 +16,7 @@ mod health;
 mod history;
 pub mod lock;
 mod node_run;
+mod observer;
 pub mod plan;
 pub mod ports;
 mod reboot;

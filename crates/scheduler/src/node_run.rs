@@ -6,22 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine_model::{Command, Instance, Name, RecipeName};
+use engine_model::{Command, Instance, Name};
 use engine_protocol::{
     Collection, Facts, FromAgent, Mode, Outcome, ResourceId, Status, ToAgent,
     message::{End, PING_SECONDS},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::{
     app_steps,
     built_in::{self, BuiltInResource, Situation},
     event::{Counts, NodeResult, ResourceLabel, RunEvent},
+    observer::{ChannelObserver, FromRecipe},
     plan::Step,
-    ports::{
-        AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, EvaluationObserver, LogLevel, Session,
-        SessionFailure,
-    },
+    ports::{AgentReceiver, AgentSender, Checkpoint, EvaluateRequest, Session, SessionFailure},
     releases::Releases,
     resume::{Entry, Position},
     saved::SavedStep,
@@ -97,29 +95,6 @@ pub(crate) struct Record {
     collection: Collection,
     /// What follows could not be planned.
     pub(crate) ends_at_checkpoint: bool,
-}
-
-enum FromRecipe {
-    Log(RecipeName, LogLevel, String),
-    Checkpoint(Collection, oneshot::Sender<Checkpoint>),
-}
-
-/// Carries what recipes say from the thread that they run on to the node's task.
-struct ChannelObserver(mpsc::UnboundedSender<FromRecipe>);
-
-impl EvaluationObserver for ChannelObserver {
-    fn log(&mut self, recipe: &RecipeName, level: LogLevel, message: &str) {
-        // Nobody listens only if the run is gone.
-        let _ = self.0.send(FromRecipe::Log(recipe.clone(), level, message.to_owned()));
-    }
-
-    fn checkpoint(&mut self, batch: Collection) -> Checkpoint {
-        let (reply, answer) = oneshot::channel();
-        if self.0.send(FromRecipe::Checkpoint(batch, reply)).is_err() {
-            return Checkpoint::Stopped;
-        }
-        answer.blocking_recv().unwrap_or(Checkpoint::Stopped)
-    }
 }
 
 impl NodeRun {

@@ -233,7 +233,7 @@ impl Context {
     /// let password = ctx.secret("db-password")?;
     /// ctx.template("/etc/app/db.conf")
     ///     .source("db.conf")
-    ///     .variables(json!({"password": password}))
+    ///     .variables(&json!({"password": password}))
     ///     .mode("0600")
     ///     .declare()?;
     /// # Ok(()) }

@@ -6,6 +6,7 @@ use engine_protocol::{
     ContentHash, FromAgent, Mode, Piece,
     content::{BATCH_BYTES, BATCH_PIECES},
     resource::{Access, NewRelease, ReleaseContent, Shared, TreeEntry},
+    shown_size,
 };
 use flate2::read::ZlibDecoder;
 use rustix::fs::{renameat, syncfs};
@@ -75,9 +76,9 @@ pub fn check<'r>(
         done(&format!(
             "{} files, {}; {} files, {} to send",
             all.files,
-            bytes(all.bytes),
+            shown_size(all.bytes),
             missing.files,
-            bytes(missing.bytes)
+            shown_size(missing.bytes)
         )),
     ];
     let predictions = predict(path, &new.name, context)?;
@@ -376,17 +377,4 @@ fn make_all(context: &mut Context<'_>, path: &str) -> Result<(), FileError> {
         }
     }
     Ok(())
-}
-
-/// A size, for people.
-fn bytes(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
-    if bytes < KIB {
-        format!("{bytes} bytes")
-    } else if bytes < KIB * KIB {
-        format!("{} KiB", tenths(KIB))
-    } else {
-        format!("{} MiB", tenths(KIB * KIB))
-    }
 }

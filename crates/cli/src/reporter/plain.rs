@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use anstyle::{AnsiColor, Style};
 use engine_contract::visible;
 use engine_model::Name;
-use engine_protocol::{Mode, Status};
+use engine_protocol::{Mode, Status, shown_size};
 use engine_scheduler::{NodeResult, RunEvent, ports::LogLevel};
 
 use super::{Reporter, outcome, summary};
@@ -62,12 +62,15 @@ impl Plain {
                 ));
             }
             RunEvent::SourceFetched { app, revision, files, bytes } => {
-                let (revision, size) = (visible::line(revision), size(*bytes));
+                let (revision, size) = (visible::line(revision), shown_size(*bytes));
                 out.push(format_args!("app {app}: {revision}, {files} files, {size}"));
             }
             RunEvent::ContentSent { instance, resource, files, bytes, of_files, of_bytes } => {
-                let sent =
-                    format!("sent {files} files, {} of {of_files} files, {}", size(*bytes), size(*of_bytes));
+                let sent = format!(
+                    "sent {files} files, {} of {of_files} files, {}",
+                    shown_size(*bytes),
+                    shown_size(*of_bytes)
+                );
                 out.line(instance, &sent, &format!(" ({})", resource.name));
             }
             RunEvent::RolloutPlanned { layer, after, batches } => {
@@ -239,19 +242,6 @@ impl Lines {
     /// One line, fit for a terminal, below another.
     fn detail(&mut self, text: &str, style: Style) {
         let _ = writeln!(self.text, "{:width$}      {style}{text}{style:#}", "", width = self.width);
-    }
-}
-
-/// A size, for people.
-fn size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
-    if bytes < KIB {
-        format!("{bytes} bytes")
-    } else if bytes < KIB * KIB {
-        format!("{} KiB", tenths(KIB))
-    } else {
-        format!("{} MiB", tenths(KIB * KIB))
     }
 }
 
