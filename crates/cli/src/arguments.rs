@@ -12,6 +12,7 @@ mod resume;
 mod run;
 mod secret;
 mod stack;
+mod state;
 
 pub(crate) use instance::{
     AssignArguments, InstanceCommand, LeaveArguments, RegisterArguments, ShowArguments, SshArguments,
@@ -20,6 +21,7 @@ pub(crate) use resume::ResumeArguments;
 pub(crate) use run::{PlanArguments, RequestArguments, RunArguments, SelectionArguments};
 pub(crate) use secret::{SecretCommand, SecretOptions};
 pub(crate) use stack::{GraphFormat, StackCommand};
+pub(crate) use state::StateArguments;
 
 /// Configures the servers of a stack: its layers, its instances, its lifecycle.
 #[derive(Debug, Parser)]
@@ -144,10 +146,8 @@ Recipes see these facts. docs/facts.md says what each of them is.")]
         /// Name of a stack or path of a stack file
         #[arg(long, short)]
         stack: String,
-        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-        /// .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-        state: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
     },
 
     /// Build and inspect cookbooks
@@ -205,10 +205,8 @@ pub(crate) struct RunOptions {
     #[arg(long)]
     pub(crate) ask_sudo_password: bool,
 
-    /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-    /// .engine/state.db next to the stacks]
-    #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
 
     /// Command that is told when the run begins, fails or succeeds: JSON on its standard input. Besides those of the
     /// stack file
@@ -293,10 +291,8 @@ pub(crate) enum RunsCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-        /// .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-        state: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
     },
     /// Show a run again, or write a report of it
     #[command(after_help = "Examples:
@@ -321,10 +317,8 @@ pub(crate) enum RunsCommand {
         /// Write a page with a timeline and all differences, which needs no other file
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
-        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-        /// .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-        state: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
     },
 }
 

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Subcommand};
 use engine_model::Name;
 
-use super::RunOptions;
+use super::{RunOptions, StateArguments};
 
 /// Commands on instances.
 #[derive(Debug, Subcommand)]
@@ -18,10 +18,8 @@ pub(crate) enum InstanceCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-        /// .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-        state: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
     },
 
     /// Show an instance: how it is reached, where it stands, and what it did in the last runs
@@ -85,10 +83,8 @@ pub(crate) struct ShowArguments {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-    /// .engine/state.db next to the stacks]
-    #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
 }
 
 /// An instance to log in to.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use engine_model::Name;
 
+use super::StateArguments;
+
 /// Commands on stack files.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StackCommand {
@@ -31,10 +33,8 @@ pub(crate) enum StackCommand {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-        /// .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-        state: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
     },
     /// Copy a stack file under a new name, next to the old one
     ///
@@ -68,10 +68,8 @@ A layer that is left without an instance gets one by `engine instance register -
         /// Where to write it, instead of standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Live state: a file, or postgresql://USER@HOST/DATABASE [default: what the stack file says, else
-        /// .engine/state.db next to the stacks]
-        #[arg(long, env = "ENGINE_STATE", value_name = "FILE|URL", hide_env_values = true)]
-        state: Option<String>,
+        #[command(flatten)]
+        state: StateArguments,
     },
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn execute<T>(
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?;
-    let location = state::location(manifest, options.state.as_deref())?;
+    let location = state::location(manifest, options.state.given())?;
     let store = runtime.block_on(open(&location, mode)).map_err(|error| state::failure(&error))?;
     let connector =
         connection::connector(manifest, options.ssh_config.as_deref(), options.ask_sudo_password)?;

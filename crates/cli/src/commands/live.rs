@@ -42,7 +42,7 @@ pub(crate) fn set_status(
     status: InstanceStatus,
     owes_configure: Option<&str>,
 ) -> Result<(), Failure> {
-    let store = state::store(manifest, options.state.as_deref())?;
+    let store = state::store(manifest, options.state.given())?;
     holding(manifest, options, &store, async |fence| {
         store.set_status(fence, instance, status, owes_configure).await
     })
@@ -55,7 +55,7 @@ pub(crate) fn forget(
     instance: &Name,
     owes_configure: Option<&str>,
 ) -> Result<(), Failure> {
-    match existing(manifest, options.state.as_deref())? {
+    match existing(manifest, options.state.given())? {
         Some(store) => holding(manifest, options, &store, async |fence| {
             store.forget(fence, instance, owes_configure).await
         }),

@@ -7,7 +7,6 @@ use engine_model::{Attributes, Name, RunId, RunRecord, RunState};
 use engine_protocol::Mode;
 use engine_scheduler::{
     RunSummary, lock,
-    ports::Store as _,
     resume::{ResumeError, retry},
 };
 
@@ -23,7 +22,7 @@ pub(crate) fn resume(global: &GlobalOptions, arguments: &ResumeArguments) -> Res
     let options = &arguments.options;
     let done = commands::manifest(&arguments.stack).and_then(|manifest| {
         // Whoever asks about a stack that was never run leaves no empty store behind.
-        if state::existing(&manifest, options.state.as_deref())?.is_none() {
+        if state::existing(&manifest, options.state.given())?.is_none() {
             return Err(Failure::usage(ResumeError::NoRun { stack: manifest.stack.name }));
         }
         let runtime =

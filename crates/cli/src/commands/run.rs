@@ -51,7 +51,7 @@ fn run_command(
     let options = &arguments.options;
     let manifest = commands::manifest(stack)?;
     if let Some(run) = arguments.retry_failed {
-        request.instances = resume::failed(&manifest, options.state.as_deref(), run)?;
+        request.instances = resume::failed(&manifest, options.state.given(), run)?;
     }
     let request = &request;
     let runtime = load(global, &manifest, options)?;

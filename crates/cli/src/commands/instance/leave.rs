@@ -79,7 +79,7 @@ fn shut_down(
     if instance.layers.is_empty() {
         return Ok(Prepared::MayGo { owes: None });
     }
-    let status = live::status(&live::statuses(manifest, options.state.as_deref())?, name);
+    let status = live::status(&live::statuses(manifest, options.state.given())?, name);
     if arguments.force {
         tell(options, &format!("{name} is {status}; its shutdown recipes are skipped"));
         let owes = (status == Online).then(|| format!("{name} was taken out of its layers"));

@@ -1,6 +1,6 @@
 //! `engine instance list`.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
 use engine_model::Name;

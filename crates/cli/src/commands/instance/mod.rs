@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) fn instance(global: &GlobalOptions, command: &InstanceCommand) -> Result<ExitCode, Failure> {
     match command {
-        InstanceCommand::List { stack, json, state } => list::list(stack, *json, state.as_deref()),
+        InstanceCommand::List { stack, json, state } => list::list(stack, *json, state.given()),
         InstanceCommand::Show(arguments) => show::show(arguments),
         InstanceCommand::Ssh(arguments) => ssh::ssh(arguments),
         InstanceCommand::Register(arguments) => register::register(global, arguments),

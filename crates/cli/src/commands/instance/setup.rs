@@ -32,7 +32,7 @@ pub(super) fn assign(global: &GlobalOptions, arguments: &AssignArguments) -> Res
     // Whatever can be wrong with a run is found before anything is written.
     let runtime = if arguments.no_run { None } else { Some(runtime(global, &new, options)?) };
     write(&manifest, &new)?;
-    let statuses = live::statuses(&new, options.state.as_deref())?;
+    let statuses = live::statuses(&new, options.state.given())?;
     if live::status(&statuses, name) == InstanceStatus::Registered {
         live::forget(&new, options, name, None)?;
     }

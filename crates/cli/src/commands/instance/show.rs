@@ -5,16 +5,17 @@ use std::{fmt::Write as _, process::ExitCode};
 use comfy_table::{CellAlignment, Table, presets};
 use engine_contract::visible;
 use engine_model::{Connection, Instance, Name, StatusRecord};
-use engine_scheduler::ports::{NodeRunRecord, Store as _};
+use engine_scheduler::ports::NodeRunRecord;
 use serde_json::json;
 
 use crate::{
     arguments::ShowArguments,
     commands::{
         self, live,
-        runs::{ask, store, took, when},
+        runs::{took, when},
     },
     errors::Failure,
+    state::{ask, existing},
 };
 
 /// Runs that are shown: OpsWorks kept as many commands an instance.
@@ -24,9 +25,9 @@ const RUNS: u32 = 30;
 pub(super) fn show(arguments: &ShowArguments) -> Result<ExitCode, Failure> {
     let manifest = commands::unfinished_manifest(&arguments.stack)?;
     let instance = super::find(&manifest, &arguments.instance)?;
-    let state = arguments.state.as_deref();
+    let state = arguments.state.given();
     let record = live::statuses(&manifest, state)?.get(&instance.name).copied();
-    let runs = match store(&manifest, state)? {
+    let runs = match existing(&manifest, state)? {
         Some(store) => ask(store.node_runs(&manifest.stack.name, &instance.name, RUNS))?,
         None => Vec::new(),
     };

@@ -28,16 +28,16 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
     match command {
         RunsCommand::List { stack, most, json, state } => {
             let manifest = commands::manifest(stack)?;
-            let runs = match existing(&manifest, state.as_deref())? {
+            let runs = match existing(&manifest, state.given())? {
                 Some(store) => ask(store.runs(&manifest.stack.name, *most))?,
                 None => Vec::new(),
             };
-            let runs = resume::with_interrupted(&manifest, state.as_deref(), runs)?;
+            let runs = resume::with_interrupted(&manifest, state.given(), runs)?;
             list(&runs, *json);
         }
         RunsCommand::Show { run, stack, json, verbose, junit, html, state } => {
             let manifest = commands::manifest(stack)?;
-            let record = find(&manifest, state.as_deref(), *run)?;
+            let record = find(&manifest, state.given(), *run)?;
             let reports = [junit.as_ref(), html.as_ref()].into_iter().flatten().count();
             if let Some(path) = junit {
                 write(path, &junit::report(&record.0, &record.1)?)?;

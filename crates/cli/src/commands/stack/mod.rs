@@ -21,10 +21,10 @@ pub(crate) fn stack(global: &GlobalOptions, command: &StackCommand) -> Result<Ex
         StackCommand::Validate { stack } => validate(global, stack)?,
         StackCommand::List { json } => list::list(*json)?,
         StackCommand::Schema => anstream::println!("{:#}", engine_manifest::schema()),
-        StackCommand::Show { stack, json, state } => show::show(stack, *json, state.as_deref())?,
+        StackCommand::Show { stack, json, state } => show::show(stack, *json, state.given())?,
         StackCommand::Clone { stack, new, host } => clone::clone(stack, new, host)?,
         StackCommand::Graph { stack, format, output, state } => {
-            graph::graph(stack, *format, output.as_deref(), state.as_deref())?;
+            graph::graph(stack, *format, output.as_deref(), state.given())?;
         }
     }
     Ok(ExitCode::SUCCESS)

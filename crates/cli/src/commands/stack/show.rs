@@ -1,12 +1,11 @@
 //! `engine stack show`.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _};
 
 use comfy_table::{Table, presets};
 use engine_contract::visible;
 use engine_manifest::Manifest;
 use engine_model::{App, CookbookSource, Layer, LifecycleEvent, Name, RunRecord, StackLock};
-use engine_scheduler::ports::Store as _;
 use serde_json::{Value, json};
 
 use super::rollout;
@@ -14,9 +13,10 @@ use crate::{
     commands::{
         self, instance,
         live::{self, Statuses},
-        runs::{ask, store, table, when},
+        runs::{table, when},
     },
     errors::Failure,
+    state::{ask, existing},
 };
 
 /// Runs that are shown; `engine runs list` has more.
@@ -33,7 +33,7 @@ struct Live {
 pub(super) fn show(stack: &str, as_json: bool, state: Option<&str>) -> Result<(), Failure> {
     let manifest = commands::unfinished_manifest(stack)?;
     let name = &manifest.stack.name;
-    let (holder, runs) = match store(&manifest, state)? {
+    let (holder, runs) = match existing(&manifest, state)? {
         Some(store) => (ask(store.lock_of(name))?, ask(store.runs(name, RUNS))?),
         None => (None, Vec::new()),
     };
