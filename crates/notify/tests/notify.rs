@@ -74,6 +74,7 @@ fn finished(result: NodeResult) -> RunEvent {
         nodes: vec![node],
         duration_ms: 9,
         stopped: false,
+        stack_lost: false,
         reacted: false,
         run: Some(RunId(7)),
         resumable: false,

@@ -456,13 +456,17 @@ impl std::ops::AddAssign for Counts {
 
 /// What became of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent answers, each a key of the JSON")]
 pub struct RunSummary {
     /// All nodes, in stack-file order.
     pub nodes: Vec<NodeSummary>,
     /// Milliseconds that the run took.
     pub duration_ms: u64,
-    /// Whether the operator stopped it.
+    /// Whether it was stopped, by the operator or because it lost the stack.
     pub stopped: bool,
+    /// Whether it stopped because somebody broke or took the lock of the stack.
+    #[serde(default)]
+    pub stack_lost: bool,
     /// Whether configure was part of it.
     #[serde(default)]
     pub reacted: bool,
@@ -505,6 +509,7 @@ impl RunSummary {
         }
         self.duration_ms += then.duration_ms;
         self.stopped |= then.stopped;
+        self.stack_lost |= then.stack_lost;
         self.reacted |= then.reacted;
         self.resumable |= then.resumable;
         self

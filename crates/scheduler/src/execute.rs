@@ -325,12 +325,12 @@ impl Executor {
             nodes,
             duration_ms: milliseconds(began.elapsed()),
             stopped: shared.stop.is_set(),
+            stack_lost: shared.is_stack_lost(),
             reacted,
             run,
             resumable: false,
         };
-        summary.resumable =
-            shared.is_journaled() && !shared.is_stack_lost() && resume::is_resumable(&summary);
+        summary.resumable = shared.is_journaled() && !summary.stack_lost && resume::is_resumable(&summary);
         // Whatever the store says, the operator wants to know where each host stands.
         shared.emit(RunEvent::RunFinished { summary: summary.clone() });
         let written = match (&shared.history, writer) {

@@ -107,6 +107,7 @@ fn a_lock_is_broken_by_its_id() {
     assert!(other.errors.contains("is held under another lock"), "{}", other.errors);
     site.engine.look(&["unlock", id]).exits(0);
     host.check_exec(["touch", "/srv/go"]).unwrap();
-    first.wait().exits(0);
+    let first = first.wait().exits(1);
+    assert!(first.output.contains("stack test is no longer held"), "{}", first.output);
     site.engine.json(&["run", "setup", "--lock-wait", "0"]).exits(0);
 }

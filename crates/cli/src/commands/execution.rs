@@ -183,7 +183,9 @@ pub(crate) fn not_held(error: LockError) -> Failure {
 /// The exit status for what became of a run.
 pub(crate) fn exit_code(summary: &RunSummary, options: &RunOptions) -> ExitCode {
     let counts = summary.counts();
-    if summary.stopped {
+    if summary.stack_lost {
+        ExitCode::from(FAILED)
+    } else if summary.stopped {
         ExitCode::from(STOPPED)
     } else if !summary.is_success() {
         ExitCode::from(FAILED)

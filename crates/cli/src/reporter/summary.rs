@@ -51,7 +51,9 @@ pub(crate) fn text(summary: &RunSummary, mode: Mode) -> String {
     }
     let failed = summary.nodes.iter().filter(|node| !node.result.is_success()).count();
     let counts = summary.counts();
-    let end = if summary.stopped {
+    let end = if summary.stack_lost {
+        "stopped, because the stack is not held any more".to_owned()
+    } else if summary.stopped {
         "stopped by the operator".to_owned()
     } else if failed > 0 {
         format!("{failed} of {} failed", hosts(summary.nodes.len()))

@@ -98,6 +98,7 @@ impl Executor {
             nodes: Vec::new(),
             duration_ms: 0,
             stopped: false,
+            stack_lost: false,
             reacted: false,
             run: Some(run),
             resumable: false,

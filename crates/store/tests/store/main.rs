@@ -8,8 +8,6 @@ mod locks;
 #[cfg(feature = "real-postgres")]
 mod postgres;
 mod runs;
-#[cfg(feature = "real-postgres")]
-mod server;
 mod sqlite;
 mod statuses;
 
@@ -37,7 +35,7 @@ macro_rules! hold_everywhere {
         mod in_postgres {
             $(#[tokio::test]
             async fn $sentence() {
-                super::$sentence(&crate::server::Server::start()).await;
+                super::$sentence(&engine_test_postgres::Server::start()).await;
             })+
         }
     };

@@ -5,8 +5,9 @@ use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 use engine_model::{Command, InstanceStatus};
 use engine_scheduler::ports::Store;
 use engine_store::{Address, Location, PostgresStore, StoreError, open, open_existing};
+use engine_test_postgres::Server;
 
-use super::{Database, hold, name, new_run, server::Server, write};
+use super::{Database, hold, name, new_run, write};
 
 impl Database for Server {
     async fn open(&self) -> Arc<dyn Store> {

@@ -92,7 +92,8 @@ fn shut_down(
     let runtime = setup::runtime(global, manifest, options)?;
     let summary = setup::run(global, manifest, runtime, options, Command::Shutdown, name)?;
     if summary.stopped {
-        return Err(Failure::failed(left_alone(manifest)).with_code(STOPPED));
+        let failure = Failure::failed(left_alone(manifest));
+        return Err(if summary.stack_lost { failure } else { failure.with_code(STOPPED) });
     }
     Ok(if summary.is_success() { Prepared::MayGo { owes: None } } else { Prepared::Failed })
 }

@@ -1,6 +1,6 @@
 //! `engine stack show`.
 
-use std::{fmt::Write as _};
+use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 use engine_contract::visible;

@@ -15,8 +15,8 @@ use tempfile::TempDir;
 /// The user of the databases, and theirs of the operating system if the tests run as root: PostgreSQL refuses root.
 const USER: &str = "postgres";
 
-/// A server. It listens at a socket, and at a port of this machine with TLS if it was asked to.
-pub(crate) struct Server {
+/// A server, gone when this is dropped. It listens at a socket, and at a port of this machine with TLS if it was asked to.
+pub struct Server {
     directory: TempDir,
     port: u16,
     process: Option<Child>,
@@ -24,12 +24,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// Makes and starts one.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self::with("")
     }
 
     /// The same, which listens at a port of this machine as well and takes encrypted connections with a password only.
-    pub(crate) fn start_with_tls() -> Self {
+    pub fn start_with_tls() -> Self {
         Self::with("localhost")
     }
 
@@ -73,29 +73,30 @@ impl Server {
         server
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// A file of the server's directory; `ca.pem` is who signed its certificate.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// A URL by the socket.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("postgresql:///?user={USER}&host={}&port={}", self.path("run").display(), self.port)
     }
 
     /// A URL by the port.
-    pub(crate) fn url_by_port(&self, host: &str, parameters: &str) -> String {
+    pub fn url_by_port(&self, host: &str, parameters: &str) -> String {
         format!("postgresql://{USER}@{host}:{}/postgres?{parameters}", self.port)
     }
 
     /// What a client of PostgreSQL's own says to it.
-    pub(crate) fn sql(&self, statement: &str) -> String {
+    pub fn sql(&self, statement: &str) -> String {
         let mut psql = Command::new(program("psql"));
         psql.arg("-h").arg(self.path("run")).args(["-p", &self.port.to_string(), "-U", USER, "-tA"]);
         run(psql.args(["-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement])).trim().to_owned()
     }
 
     /// Says something in a session that stays until it is dropped; it is said when this returns.
-    pub(crate) fn sql_and_wait(&self, statement: &str) -> Session {
+    pub fn sql_and_wait(&self, statement: &str) -> Session {
         let mut psql = Command::new(program("psql"));
         psql.arg("-h").arg(self.path("run")).args(["-p", &self.port.to_string(), "-U", USER, "-qtA"]);
         let mut process =
@@ -107,12 +108,12 @@ impl Server {
     }
 
     /// Ends the server like a machine whose power goes.
-    pub(crate) fn crash(&mut self) {
+    pub fn crash(&mut self) {
         self.end(Signal::QUIT);
     }
 
     /// Starts it, and waits until it answers.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         let log = fs::File::create(self.path("log")).unwrap();
         let mut postgres = self.tool("postgres", &["--pdeathsig", "QUIT"]);
         postgres.arg("-D").arg(self.path("data")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -174,7 +175,7 @@ impl Server {
 }
 
 /// A session of a client of PostgreSQL's own.
-pub(crate) struct Session(Child);
+pub struct Session(Child);
 
 impl Drop for Session {
     fn drop(&mut self) {
