@@ -150,6 +150,12 @@ pub trait AppSources: Send + Sync {
     fn read(&self, pieces: Vec<Piece>) -> PortFuture<'_, Result<Vec<u8>, SourceFailure>>;
 }
 
+/// Gives objects of a store that asks who one is, such as S3.
+pub trait ObjectStore: Send + Sync {
+    /// A URL by which anybody can fetch an object for some minutes. Whoever has it can do so: it is not to be shown.
+    fn url<'a>(&'a self, bucket: &'a str, key: &'a str) -> PortFuture<'a, Result<String, SourceFailure>>;
+}
+
 /// Why a source could not be fetched, or its content read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

@@ -50,17 +50,37 @@ pub(crate) enum ArchiveError {
     Content(#[from] ContentError),
 }
 
-/// Fetches an archive, unless it is there.
-pub(crate) fn fetch(directory: &Path, url: &str, checksum: &str) -> Result<PathBuf, ArchiveError> {
-    let path = directory.join(checksum);
-    if path.is_file() {
-        return Ok(path);
+impl ArchiveError {
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            ArchiveError::Fetch { url, source } if matches!(**source, ureq::Error::StatusCode(_)) => {
+                url.starts_with(super::S3).then(|| {
+                    "check the key, that AWS_REGION is the bucket's region, and that you are allowed s3:GetObject".to_owned()
+                })
+            }
+            _ => None,
+        }
     }
+}
+
+/// Where an archive is that was fetched before.
+pub(crate) fn kept(directory: &Path, checksum: &str) -> Option<PathBuf> {
+    Some(directory.join(checksum)).filter(|path| path.is_file())
+}
+
+/// Fetches an archive. What is asked for may be another URL than the one that is shown.
+pub(crate) fn fetch(
+    directory: &Path,
+    url: &str,
+    asked: &str,
+    checksum: &str,
+) -> Result<PathBuf, ArchiveError> {
+    let path = directory.join(checksum);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(cannot("make the directory", directory))?;
     let mut file = NamedTempFile::new_in(directory).map_err(cannot("write in", directory))?;
     let mut hasher = Sha256::new();
-    let (mut source, mut buffer) = (open(url)?, vec![0; 64 * 1024]);
+    let (mut source, mut buffer) = (open(url, asked)?, vec![0; 64 * 1024]);
     loop {
         let count = source
             .read(&mut buffer)
@@ -79,8 +99,8 @@ pub(crate) fn fetch(directory: &Path, url: &str, checksum: &str) -> Result<PathB
     Ok(path)
 }
 
-fn open(url: &str) -> Result<Box<dyn Read>, ArchiveError> {
-    if let Some(path) = url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url)) {
+fn open(url: &str, asked: &str) -> Result<Box<dyn Read>, ArchiveError> {
+    if let Some(path) = asked.strip_prefix("file://").or_else(|| asked.starts_with('/').then_some(asked)) {
         let path = Path::new(path);
         return Ok(Box::new(File::open(path).map_err(cannot("open", path))?));
     }
@@ -92,7 +112,7 @@ fn open(url: &str) -> Result<Box<dyn Read>, ArchiveError> {
         .build()
         .new_agent();
     let failed = |source| ArchiveError::Fetch { url: url.to_owned(), source: Box::new(source) };
-    let answer = agent.get(url).call().map_err(failed)?;
+    let answer = agent.get(asked).call().map_err(failed)?;
     Ok(Box::new(answer.into_body().into_reader()))
 }
 

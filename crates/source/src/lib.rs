@@ -1,4 +1,4 @@
-//! The sources of apps: git repositories, archives and directories of the controller.
+//! The sources of apps: git repositories, archives, of S3 as well, and directories of the controller.
 //!
 //! A source is fetched as it is now, and its files are kept by their content ([`content`]), so that nodes can ask for
 //! what they do not have. Implements the port [`AppSources`].
@@ -11,7 +11,7 @@ use std::{
 
 use engine_model::{App, Source};
 use engine_protocol::Piece;
-use engine_scheduler::ports::{AppSources, PortFuture, Revision, SourceFailure};
+use engine_scheduler::ports::{AppSources, ObjectStore, PortFuture, Revision, SourceFailure};
 
 mod archive;
 mod content;
@@ -24,11 +24,15 @@ use content::{ContentError, Contents};
 use git::GitError;
 use local::LocalError;
 
+/// How URLs of objects in S3 begin; a bucket and a key follow.
+const S3: &str = "s3://";
+
 /// Fetches sources into a directory of the controller.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sources {
     directory: PathBuf,
     contents: Arc<Contents>,
+    objects: Arc<dyn ObjectStore>,
 }
 
 /// Why a source could not be fetched.
@@ -42,6 +46,10 @@ enum SourceError {
     Local(#[from] LocalError),
     #[error(transparent)]
     Content(#[from] ContentError),
+    #[error("{url}: {}", .failure.message)]
+    Object { url: String, failure: SourceFailure },
+    #[error("{0} names no object; write s3://BUCKET/KEY")]
+    NoObject(String),
     #[error("it ended before its time")]
     Ended,
 }
@@ -50,6 +58,8 @@ impl SourceError {
     fn hint(&self) -> Option<String> {
         match self {
             SourceError::Git(error) => error.hint(),
+            SourceError::Archive(error) => error.hint(),
+            SourceError::Object { failure, .. } => failure.hint.clone(),
             _ => None,
         }
     }
@@ -57,9 +67,9 @@ impl SourceError {
 
 impl Sources {
     /// Keeps what it fetches below this directory, which is made when something is fetched.
-    pub fn new(directory: PathBuf) -> Self {
+    pub fn new(directory: PathBuf, objects: Arc<dyn ObjectStore>) -> Self {
         let contents = Arc::new(Contents::new(directory.join("content")));
-        Sources { directory, contents }
+        Sources { directory, contents, objects }
     }
 
     async fn fetch(&self, app: &App) -> Result<Revision, SourceError> {
@@ -73,10 +83,9 @@ impl Sources {
                 blocking(move || Ok(repository.read(&commit, &contents)?)).await
             }
             Source::Archive { url, checksum, strip_components } => {
-                let downloads = self.directory.join("archives");
+                let file = self.archive(&url, &checksum).await?;
                 blocking(move || {
                     let strip = strip_components as usize;
-                    let file = archive::fetch(&downloads, &url, &checksum)?;
                     let entries = archive::unpack(&file, &url, strip, &contents)?;
                     Ok(Revision { revision: checksum, entries })
                 })
@@ -84,6 +93,28 @@ impl Sources {
             }
             Source::Local { path } => blocking(move || Ok(local::read(&path, &contents)?)).await,
         }
+    }
+}
+
+impl Sources {
+    /// The file of an archive, fetched unless it is there.
+    async fn archive(&self, url: &str, checksum: &str) -> Result<PathBuf, SourceError> {
+        let downloads = self.directory.join("archives");
+        if let Some(kept) = archive::kept(&downloads, checksum) {
+            return Ok(kept);
+        }
+        let asked = self.asked(url).await?;
+        let (url, checksum) = (url.to_owned(), checksum.to_owned());
+        blocking(move || Ok(archive::fetch(&downloads, &url, &asked, &checksum)?)).await
+    }
+
+    /// What to ask a server for.
+    async fn asked(&self, url: &str) -> Result<String, SourceError> {
+        let Some(object) = url.strip_prefix(S3) else { return Ok(url.to_owned()) };
+        let named = object.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
+        let (bucket, key) = named.ok_or_else(|| SourceError::NoObject(url.to_owned()))?;
+        let signed = self.objects.url(bucket, key).await;
+        signed.map_err(|failure| SourceError::Object { url: url.to_owned(), failure })
     }
 }
 

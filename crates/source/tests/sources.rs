@@ -1,12 +1,33 @@
 //! Sources as the scheduler fetches them.
 
-use std::{fs, io::Read, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs,
+    io::Read,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use engine_model::{App, Deployment, Source};
 use engine_protocol::{Piece, resource::TreeEntry};
-use engine_scheduler::ports::{AppSources, Revision, SourceFailure};
+use engine_scheduler::ports::{AppSources, ObjectStore, PortFuture, Revision, SourceFailure};
 use engine_source::Sources;
 use flate2::read::ZlibDecoder;
+use sha2::Digest as _;
+
+/// A store whose objects are files of a directory.
+struct Files(PathBuf);
+
+impl ObjectStore for Files {
+    fn url<'a>(&'a self, bucket: &'a str, key: &'a str) -> PortFuture<'a, Result<String, SourceFailure>> {
+        Box::pin(async move { Ok(format!("file://{}", self.0.join(bucket).join(key).display())) })
+    }
+}
+
+fn sources(cache: &Path) -> Sources {
+    Sources::new(cache.to_owned(), Arc::new(Files(cache.with_file_name("objects"))))
+}
 
 fn app(source: Source) -> App {
     let name: engine_model::Name = "shop".parse().unwrap();
@@ -57,7 +78,7 @@ async fn a_revision_is_a_branch_a_tag_or_a_commit_as_it_is_now() {
     symlink("bin/run", repository.join("link")).unwrap();
     let first = commit(&repository, "one");
     git(&repository, &["tag", "--annotate", "v1", "--message", "first"]);
-    let sources = Sources::new(cache);
+    let sources = sources(&cache);
     let one = fetch(&sources, &repository, "main").await.unwrap();
     assert_eq!(
         (one.revision.as_str(), paths(&one)),
@@ -81,7 +102,7 @@ async fn a_revision_is_a_branch_a_tag_or_a_commit_as_it_is_now() {
 #[tokio::test]
 async fn what_cannot_be_fetched_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let sources = Sources::new(directory.path().join("cache"));
+    let sources = sources(&directory.path().join("cache"));
     git(directory.path(), &["init", "--quiet", "--initial-branch=main", "shop"]);
     let repository = directory.path().join("shop");
     commit(&repository, "one");
@@ -101,7 +122,7 @@ async fn what_cannot_be_fetched_is_named() {
 #[tokio::test]
 async fn no_url_runs_a_program() {
     let directory = tempfile::tempdir().unwrap();
-    let sources = Sources::new(directory.path().join("cache"));
+    let sources = sources(&directory.path().join("cache"));
     let made = directory.path().join("made");
     let url = format!("ext::touch {}", made.display());
     let failure = sources.fetch(&app(Source::Git { url, revision: "main".to_owned() })).await.unwrap_err();
@@ -112,7 +133,7 @@ async fn no_url_runs_a_program() {
 #[tokio::test]
 async fn a_directory_comes_without_what_git_ignores_and_keeps() {
     let directory = tempfile::tempdir().unwrap();
-    let (site, sources) = (directory.path().join("site"), Sources::new(directory.path().join("cache")));
+    let (site, sources) = (directory.path().join("site"), sources(&directory.path().join("cache")));
     for below in [".git", "target", ".hidden"] {
         fs::create_dir_all(site.join(below)).unwrap();
         fs::write(site.join(below).join("file"), below).unwrap();
@@ -128,4 +149,31 @@ async fn a_directory_comes_without_what_git_ignores_and_keeps() {
     assert_ne!(two.revision, one.revision);
     // What an earlier revision was made of can still be read.
     assert_eq!(content(&sources, &one, "page").await, "one");
+}
+
+#[tokio::test]
+async fn an_object_is_fetched_from_where_its_store_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let sources = sources(&directory.path().join("cache"));
+    let objects = directory.path().join("objects/releases");
+    fs::create_dir_all(&objects).unwrap();
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(3);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, "page", "one".as_bytes()).unwrap();
+    let archive = archive.into_inner().unwrap();
+    fs::write(objects.join("shop.tar"), &archive).unwrap();
+    let checksum = engine_protocol::ContentHash(sha2::Sha256::digest(&archive).into()).to_string();
+    let source = |key: &str, checksum: &str| Source::Archive {
+        url: format!("s3://releases/{key}"),
+        checksum: checksum.to_owned(),
+        strip_components: 0,
+    };
+    let fetched = sources.fetch(&app(source("shop.tar", &checksum))).await.unwrap();
+    assert_eq!(content(&sources, &fetched, "page").await, "one");
+    let other = sources.fetch(&app(source("shop.tar", &"0".repeat(64)))).await.unwrap_err();
+    assert!(other.message.contains("s3://releases/shop.tar gives has the SHA-256"), "{other}");
+    let nothing = sources.fetch(&app(source("", &"0".repeat(64)))).await.unwrap_err();
+    assert!(nothing.message.contains("names no object"), "{nothing}");
 }

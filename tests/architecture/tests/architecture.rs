@@ -18,9 +18,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("engine-source", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-notify", &["engine-model", "engine-protocol", "engine-scheduler"]),
     ("engine-secrets", &["engine-model", "engine-scheduler"]),
+    ("engine-cloud", &["engine-scheduler"]),
     (
         "engine-cli",
         &[
+            "engine-cloud",
             "engine-contract",
             "engine-manifest",
             "engine-model",
@@ -37,13 +39,14 @@ const MAP: &[(&str, &[&str])] = &[
 ];
 
 /// What implements the scheduler's ports.
-const ADAPTERS: [&str; 6] = [
+const ADAPTERS: [&str; 7] = [
     "engine-runtime",
     "engine-transport",
     "engine-store",
     "engine-source",
     "engine-notify",
     "engine-secrets",
+    "engine-cloud",
 ];
 
 /// What only the command may use: elsewhere errors have types, and nobody reads a command line.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use engine_cloud::Aws;
 use engine_manifest::Manifest;
 use engine_model::{Attributes, Command, Moment, Name, Notification, NotificationTarget, Rollout};
 use engine_notify::Notifier;
@@ -127,7 +128,7 @@ pub(crate) fn execute<T>(
         connector: Arc::new(connector),
         evaluator,
         store,
-        sources: Arc::new(Sources::new(paths::sources_directory(global)?)),
+        sources: Arc::new(Sources::new(paths::sources_directory(global)?, Arc::new(Aws::default()))),
         secrets: Arc::new(secret::providers(manifest, options.identity.as_deref())),
         sink,
         stop: stop.clone(),

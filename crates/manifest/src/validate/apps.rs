@@ -13,6 +13,9 @@ use crate::{
 /// Longest value of an environment variable, in bytes: what a line of `shared/.env` may be.
 const VALUE_BYTES: usize = 64 * 1024;
 
+/// How URLs of objects in S3 begin.
+const S3: &str = "s3://";
+
 impl Validator<'_> {
     pub(super) fn apps(&mut self) -> Vec<App> {
         entries(&self.file.apps).filter_map(|entry| self.app(entry)).collect()
@@ -58,6 +61,16 @@ impl Validator<'_> {
                 "an instance cannot fetch a directory of the controller",
                 &given.span,
                 "cannot be",
+            );
+        }
+        if let (Fetch::Node, Some(Source::Archive { url, .. }), Some(given)) =
+            (fetch, &source, table.fetch.given())
+            && url.starts_with(S3)
+        {
+            self.refuse_app(
+                "an instance cannot fetch an object of S3 by itself",
+                &given.span,
+                "would need the operator's credentials",
             );
         }
         let hooks = table.hooks.value().map(|hooks| Hooks {
@@ -148,6 +161,11 @@ impl Validator<'_> {
             }
             SourceKind::Archive => {
                 let url = self.place(&table.url, span);
+                if let (Some(url), Some(given)) = (&url, table.url.given())
+                    && url.strip_prefix(S3).is_some_and(|object| !names_object(object))
+                {
+                    self.refuse_app("`url` names no object", &given.span, "must be `s3://BUCKET/KEY`");
+                }
                 let Some(checksum) = table.checksum.given() else {
                     self.refuse_app("an archive needs its `checksum`", span, "its SHA-256 is missing");
                     return None;
@@ -256,4 +274,9 @@ fn words(field: &Field<List<String>>) -> Vec<String> {
 /// A relative path that leads nowhere but below.
 fn is_below(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|name| !matches!(name, "" | "." | ".."))
+}
+
+/// Whether there is a bucket, and a key behind it.
+fn names_object(object: &str) -> bool {
+    object.split_once('/').is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
 }

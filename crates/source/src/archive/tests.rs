@@ -84,13 +84,12 @@ fn an_archive_is_what_its_checksum_says() {
     std::fs::write(&file, "content").unwrap();
     let url = format!("file://{}", file.display());
     let downloads = directory.path().join("downloads");
-    let wrong = fetch(&downloads, &url, &"0".repeat(64));
+    let wrong = fetch(&downloads, &url, &url, &"0".repeat(64));
+    assert_eq!(kept(&downloads, &"0".repeat(64)), None);
     assert!(matches!(wrong, Err(ArchiveError::Checksum { .. })), "{wrong:?}");
     let right = ContentHash(Sha256::digest("content").into()).to_string();
-    let fetched = fetch(&downloads, &url, &right).unwrap();
+    let fetched = fetch(&downloads, "what is shown", &url, &right).unwrap();
     assert_eq!(std::fs::read(&fetched).unwrap(), b"content");
-    // It is fetched once.
-    std::fs::remove_file(&file).unwrap();
-    assert_eq!(fetch(&downloads, &url, &right).unwrap(), fetched);
+    assert_eq!(kept(&downloads, &right), Some(fetched));
     assert_eq!(std::fs::read_dir(&downloads).unwrap().count(), 1);
 }
