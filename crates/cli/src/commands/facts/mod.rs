@@ -3,11 +3,13 @@
 pub(crate) mod text;
 
 use std::{
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use engine_manifest::Manifest;
 use engine_scheduler::{FactsRequest, Found, NotFound, StopSignal, facts::find};
 use serde_json::json;
 
@@ -20,13 +22,34 @@ use crate::{
 /// Shows what the instances of a stack are.
 pub(crate) fn facts(arguments: &FactsArguments) -> Result<ExitCode, Failure> {
     let manifest = commands::manifest(&arguments.stack)?;
-    let connector =
-        connection::connector(&manifest, arguments.ssh_config.as_deref(), arguments.ask_sudo_password)?;
     let request = FactsRequest {
         layers: arguments.selection.layer.clone(),
         instances: arguments.selection.instance.clone(),
         parallel: usize::from(arguments.parallel),
     };
+    let (found, stopped) =
+        look(&manifest, &request, arguments.ssh_config.as_deref(), arguments.ask_sudo_password)?;
+    if arguments.json {
+        show_json(&found);
+    } else {
+        show_text(&found);
+    }
+    let known = found.iter().all(|found| found.facts.is_ok());
+    Ok(match (stopped, known) {
+        (true, _) => ExitCode::from(STOPPED),
+        (false, false) => ExitCode::from(FAILED),
+        (false, true) => ExitCode::SUCCESS,
+    })
+}
+
+/// What hosts are, and whether the operator stopped before all had said it.
+pub(crate) fn look(
+    manifest: &Manifest,
+    request: &FactsRequest,
+    ssh_config: Option<&Path>,
+    ask_sudo_password: bool,
+) -> Result<(Vec<Found>, bool), Failure> {
+    let connector = connection::connector(manifest, ssh_config, ask_sudo_password)?;
     let stop = StopSignal::default();
     let found = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -34,24 +57,14 @@ pub(crate) fn facts(arguments: &FactsArguments) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
         .block_on(async {
             tokio::spawn(stop_on_interrupt(stop.clone()));
-            find(&manifest.stack, &request, Arc::new(connector), stop.clone()).await
+            find(&manifest.stack, request, Arc::new(connector), stop.clone()).await
         })
         .map_err(Failure::usage)?;
-    if arguments.json {
-        show_json(&found);
-    } else {
-        show_text(&found);
-    }
-    let known = found.iter().all(|found| found.facts.is_ok());
-    Ok(match (stop.is_set(), known) {
-        (true, _) => ExitCode::from(STOPPED),
-        (false, false) => ExitCode::from(FAILED),
-        (false, true) => ExitCode::SUCCESS,
-    })
+    Ok((found, stop.is_set()))
 }
 
 /// Nothing is under way on the hosts: what is known by then is shown.
-pub(crate) async fn stop_on_interrupt(stop: StopSignal) {
+async fn stop_on_interrupt(stop: StopSignal) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.set();
     }

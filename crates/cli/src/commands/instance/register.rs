@@ -1,17 +1,17 @@
 //! `engine instance register`.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use engine_manifest::Manifest;
 use engine_model::{Connection, Instance, InstanceStatus, Name, NameError, hostname::next_hostname};
 use engine_protocol::Facts;
-use engine_scheduler::{FactsRequest, NotFound, StopSignal, facts::find};
+use engine_scheduler::{FactsRequest, NotFound};
 use serde_json::json;
 
 use super::{check_layers, edited, setup, write};
 use crate::{
     arguments::{GlobalOptions, RegisterArguments},
-    commands::{self, connection, facts, live},
+    commands::{self, facts, live},
     errors::{Failure, STOPPED},
 };
 
@@ -116,19 +116,9 @@ fn reach(
     arguments: &RegisterArguments,
 ) -> Result<Box<Facts>, Failure> {
     let options = &arguments.options;
-    let connector =
-        connection::connector(manifest, options.ssh_config.as_deref(), options.ask_sudo_password)?;
     let request = FactsRequest { layers: Vec::new(), instances: vec![instance.name.clone()], parallel: 1 };
-    let stop = StopSignal::default();
-    let found = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("the asynchronous runtime: {error}")))?
-        .block_on(async {
-            tokio::spawn(facts::stop_on_interrupt(stop.clone()));
-            find(&manifest.stack, &request, Arc::new(connector), stop.clone()).await
-        })
-        .map_err(Failure::usage)?;
+    let (found, _) =
+        facts::look(manifest, &request, options.ssh_config.as_deref(), options.ask_sudo_password)?;
     let Some(found) = found.into_iter().next() else {
         return Err(Failure::failed(format!("nothing is known of `{}`", instance.name)));
     };
