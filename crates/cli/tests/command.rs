@@ -182,6 +182,7 @@ fn a_recipe_that_its_cookbook_does_not_have() {
 #[test]
 fn an_event_that_does_not_exist() {
     insta::assert_snapshot!(Place::new().says(&["run", "setpu", "--stack", "web"]));
+    insta::assert_snapshot!(Place::new().says(&["run", "update-cookbooks", "--stack", "web"]));
 }
 
 #[test]

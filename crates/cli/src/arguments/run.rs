@@ -157,6 +157,18 @@ impl RolloutArguments {
 }
 
 fn command_parser() -> impl clap::builder::TypedValueParser<Value = Command> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-    PossibleValuesParser::new(Command::ALL.map(Command::name)).try_map(|name| name.parse::<Command>())
+    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
+    let names = Command::ALL.map(|command| PossibleValue::new(command.name()));
+    let needless = PossibleValue::new(UPDATE_COOKBOOKS).hide(true);
+    PossibleValuesParser::new(names.into_iter().chain([needless])).try_map(|name| {
+        if name == UPDATE_COOKBOOKS {
+            return Err("every run reads the cookbooks anew, and nothing of them is on instances; \
+                 run the event whose recipes have changed"
+                .to_owned());
+        }
+        name.parse::<Command>().map_err(|error| error.to_string())
+    })
 }
+
+/// What OpsWorks had and nobody needs here: it copied cookbooks to the instances.
+const UPDATE_COOKBOOKS: &str = "update-cookbooks";
