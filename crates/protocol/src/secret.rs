@@ -2,7 +2,7 @@
 //!
 //! `{{secret:NAME}}` is what an operator writes into attributes, what a recipe gets and may put into resources, and what
 //! is kept of it everywhere. The value takes its place when a collection goes to the node, and only where
-//! [`places`] says that it is safe.
+//! [`places`] says that it is safe. `{{secret:NAME:quoted}}` is the same for between double quotes.
 
 use std::ops::Range;
 
@@ -12,6 +12,8 @@ use crate::resource::{Resource, Spec};
 const OPENING: &[u8] = b"{{secret:";
 /// How it ends.
 const CLOSING: &[u8] = b"}}";
+/// What follows a name whose value is to be [quoted](quote).
+const QUOTED: &[u8] = b":quoted";
 /// The longest name of a secret, that of all names in stack files.
 const LONGEST_NAME: usize = 63;
 
@@ -27,6 +29,8 @@ pub struct Found {
     pub range: Range<usize>,
     /// The secret's name; `None` if it is no reference any more.
     pub name: Option<String>,
+    /// Whether the value is to be [quoted](quote).
+    pub quoted: bool,
 }
 
 /// The references in a text, in order. What differs in the case of its letters or is cut off is found as well, without
@@ -42,11 +46,13 @@ pub fn find(text: &[u8]) -> Vec<Found> {
             continue;
         }
         let inside = start + OPENING.len();
-        let reach = &text[inside..text.len().min(inside + LONGEST_NAME + CLOSING.len())];
+        let reach = &text[inside..text.len().min(inside + LONGEST_NAME + QUOTED.len() + CLOSING.len())];
         let closing = reach.windows(CLOSING.len()).position(|window| window == CLOSING);
         let end = closing.map_or(inside, |length| inside + length + CLOSING.len());
-        let name = closing.filter(|_| opening == Some(OPENING)).and_then(|length| name(&reach[..length]));
-        found.push(Found { range: start..end, name });
+        let said = closing.filter(|_| opening == Some(OPENING)).map(|length| &reach[..length]);
+        let unquoted = said.and_then(|said| said.strip_suffix(QUOTED));
+        let name = unquoted.or(said).and_then(name);
+        found.push(Found { range: start..end, name, quoted: unquoted.is_some() });
         from = end;
     }
     found
@@ -55,26 +61,46 @@ pub fn find(text: &[u8]) -> Vec<Found> {
 fn name(text: &[u8]) -> Option<String> {
     let (first, rest) = text.split_first()?;
     let fits = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(byte);
-    (first.is_ascii_lowercase() && rest.iter().all(fits)).then(|| String::from_utf8_lossy(text).into_owned())
+    (text.len() <= LONGEST_NAME && first.is_ascii_lowercase() && rest.iter().all(fits))
+        .then(|| String::from_utf8_lossy(text).into_owned())
 }
 
-/// Whether a text is one reference and nothing else.
+/// Whether a text is one reference to a value as it is, and nothing else.
 pub fn is_reference(text: &str) -> bool {
-    matches!(&find(text.as_bytes())[..], [found] if found.name.is_some() && found.range == (0..text.len()))
+    matches!(&find(text.as_bytes())[..], [found] if found.name.is_some() && !found.quoted && found.range == (0..text.len()))
 }
 
-/// The text with something else in the place of each reference; `with` is given the secret's name, `None` if the
-/// reference was altered.
-pub fn replace<E>(
-    text: &[u8],
-    mut with: impl FnMut(Option<&str>) -> Result<Vec<u8>, E>,
-) -> Result<Vec<u8>, E> {
+/// A text as it stands between double quotes in files that shells and systemd's `EnvironmentFile` read. Line breaks
+/// stay; there is no way to write a zero byte.
+pub fn quote(text: &str) -> String {
+    let escape = |c: char| matches!(c, '"' | '\\' | '$' | '`').then_some('\\').into_iter().chain([c]);
+    text.chars().flat_map(escape).collect()
+}
+
+/// The same of a text with references in it: their values will be quoted.
+pub fn quote_around(text: &str) -> String {
+    let (mut quoted, mut from) = (String::with_capacity(text.len()), 0);
+    for Found { range, name, .. } in find(text.as_bytes()) {
+        quoted.push_str(&quote(&text[from..range.start]));
+        match name {
+            Some(name) => quoted.extend(["{{secret:", &name, ":quoted}}"]),
+            // What it was before somebody altered it is refused later on.
+            None => quoted.push_str(&text[range.clone()]),
+        }
+        from = range.end;
+    }
+    quoted.push_str(&quote(&text[from..]));
+    quoted
+}
+
+/// The text with something else in the place of each reference.
+pub fn replace<E>(text: &[u8], mut with: impl FnMut(&Found) -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
     let mut replaced = Vec::with_capacity(text.len());
     let mut from = 0;
-    for Found { range, name } in find(text) {
-        replaced.extend_from_slice(&text[from..range.start]);
-        replaced.extend(with(name.as_deref())?);
-        from = range.end;
+    for found in find(text) {
+        replaced.extend_from_slice(&text[from..found.range.start]);
+        replaced.extend(with(&found)?);
+        from = found.range.end;
     }
     replaced.extend_from_slice(&text[from..]);
     Ok(replaced)
@@ -85,7 +111,8 @@ pub fn shown(text: &str) -> String {
     if !text.contains("{{") {
         return text.to_owned();
     }
-    let show = |name: Option<&str>| -> Result<Vec<u8>, std::convert::Infallible> {
+    let show = |found: &Found| -> Result<Vec<u8>, std::convert::Infallible> {
+        let name = found.name.as_ref();
         Ok(name.map_or_else(|| "[secret]".to_owned(), |name| format!("[secret {name}]")).into_bytes())
     };
     let Ok(shown) = replace(text.as_bytes(), show);
@@ -199,12 +226,35 @@ mod tests {
             assert_eq!(names(text), [], "{text}");
         }
         assert_eq!(names(&reference("db-1")), [db()]);
+        assert_eq!(names("{{secret:db-1:quoted}}"), [db()]);
+        assert_eq!(names("{{secret:db-1:Quoted}}"), [None]);
+        assert_eq!(names(&format!("{{{{secret:{}:quoted}}}}", "a".repeat(64))), [None]);
+        assert!(is_reference("{{secret:db}}") && !is_reference("{{secret:db:quoted}}"));
     }
 
     #[test]
     fn people_see_the_name_and_no_reference() {
         assert_eq!(shown("p={{secret:db}}, {{SECRET:x}}!"), "p=[secret db], [secret]!");
+        assert_eq!(shown("{{secret:db:quoted}}"), "[secret db]");
         assert_eq!(shown("{{ no }}"), "{{ no }}");
+    }
+
+    #[test]
+    fn what_is_around_a_reference_is_quoted_now_and_its_value_later() {
+        assert_eq!(quote_around(r#"a"{{secret:db}}$"#), r#"a\"{{secret:db:quoted}}\$"#);
+        assert_eq!(quote_around("{{secret:db:quoted}}{{SECRET:db}}"), "{{secret:db:quoted}}{{SECRET:db}}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_shell_reads_what_was_quoted(text in "[^\0]{0,40}", special in "[\"\\\\$`'!\n\r {}]{0,20}") {
+            for text in [&text, &special] {
+                let script = format!("X=\"{}\"\nprintf %s \"$X\"", quote(text));
+                let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+                prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), text.as_str());
+            }
+        }
     }
 
     proptest! {
@@ -216,7 +266,7 @@ mod tests {
             text.extend(bytes);
             let found = find(&text);
             prop_assert_eq!(found[0].name.as_deref(), Some(name.as_str()));
-            let same = replace(&text, |name| Ok::<_, ()>(name.map_or_else(Vec::new, |name| reference(name).into_bytes())));
+            let same = replace(&text, |found| Ok::<_, ()>(text[found.range.clone()].to_vec()));
             if found.iter().all(|found| found.name.is_some()) {
                 prop_assert_eq!(same.unwrap(), text);
             }

@@ -10,7 +10,7 @@ use serde_json::Value;
 const FILES: u64 = 40;
 
 /// A secret of the app.
-const TOKEN: &str = "Kq7-vT2-xW9";
+const TOKEN: &str = "Kq7-\"vT2'$HOME`id`\\-xW9\n#end";
 
 /// A hook whose recipe fails.
 const BROKEN: &str = r#"{"probe": {"resources": "[{\"resource\": \"execute\", \"names\": [\"false\"]}]"}}"#;
@@ -125,7 +125,9 @@ fn an_app_is_deployed_file_by_file_and_rolled_back() {
     assert_eq!(on(&site, "stat -c '%a %U' /srv/www/shop/shared/.env"), "600 root");
     assert_eq!(on(&site, ". /srv/www/shop/shared/.env; printf %s \"$GREETING\""), r#"say "hi" $HOME"#);
     assert_eq!(on(&site, ". /srv/www/shop/shared/.env; printf %s \"$TOKEN\""), TOKEN);
-    assert!(!setup.output.contains(TOKEN), "{}", setup.output);
+    let unit = "systemd-run --quiet --wait --pipe -p EnvironmentFile=/srv/www/shop/shared/.env sh -c 'printf %s \"$TOKEN\"'";
+    assert_eq!(on(&site, unit), TOKEN);
+    assert!(!setup.output.contains("vT2") && !setup.output.contains("xW9"), "{}", setup.output);
     assert_eq!(on(&site, "ls /srv/www/shop/shared"), "config\nlog\npids\nsystem");
 
     // Deployed twice, nothing changes, and a plan says so.

@@ -10,6 +10,7 @@ use engine_model::{App, Command, Deployment, Fetch, Name, Source};
 use engine_protocol::{
     Action, ContentHash, Resource, ResourceId, Spec,
     resource::{Common, NewRelease, Origin, ReleaseContent, ReleaseSpec, ReleaseStep, Shared, TreeEntry},
+    secret,
 };
 use sha2::{Digest, Sha256};
 
@@ -103,10 +104,8 @@ fn environment_file(situation: &Situation<'_>) -> BuiltInResource {
     }
     let mut content = String::new();
     for (name, value) in &deployment.environment {
-        let escape = |c: char| matches!(c, '"' | '\\' | '$' | '`').then_some('\\').into_iter().chain([c]);
-        let value: String = value.chars().flat_map(escape).collect();
         // Writing to a string does not fail.
-        let _ = writeln!(content, "{name}=\"{value}\"");
+        let _ = writeln!(content, "{name}=\"{}\"", secret::quote_around(value));
     }
     let mut file = file
         .with("content", text(content))

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use engine_protocol::secret;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
@@ -136,7 +137,7 @@ fn forms_of(text: &str) -> Vec<Zeroizing<String>> {
         text.escape_default().to_string(),
         shell_words::quote(text).into_owned(),
         text.replace('\'', "'\\''"),
-        text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`"),
+        secret::quote(text),
         percent(text, "%20", "0123456789ABCDEF"),
         percent(text, "+", "0123456789ABCDEF"),
         percent(text, "%20", "0123456789abcdef"),

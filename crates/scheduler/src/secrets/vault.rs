@@ -72,12 +72,13 @@ impl Vault {
         resource.common.sensitive = true;
         let mut misfit = None;
         secret::places(&mut resource.spec, &mut |place: Place<'_>| {
-            let revealed = secret::replace(place.bytes(), |name| {
-                let value = name.and_then(|name| values.get(name)).ok_or(())?;
-                if !place.takes(value.expose().as_bytes()) {
-                    misfit = name.map(str::to_owned);
+            let revealed = secret::replace(place.bytes(), |found| {
+                let value = found.name.as_ref().and_then(|name| values.get(name)).ok_or(())?.expose();
+                if !place.takes(value.as_bytes()) || (found.quoted && value.contains('\0')) {
+                    misfit.clone_from(&found.name);
                 }
-                Ok::<_, ()>(value.expose().as_bytes().to_owned())
+                let value = if found.quoted { secret::quote(value) } else { value.to_owned() };
+                Ok::<_, ()>(value.into_bytes())
             });
             // All names have been looked up.
             if let Ok(revealed) = revealed {
@@ -256,6 +257,8 @@ mod tests {
             let name = secret.name.as_str();
             let value = match name {
                 "locked" => Err(SecretFailure { message: "no key".into(), hint: Some("get one".into()) }),
+                "quotes" => Ok(SecretValue::new(Zeroizing::new("a\"b$c\\d`e".into()))),
+                "zero" => Ok(SecretValue::new(Zeroizing::new("a\0b".into()))),
                 "lines" => Ok(SecretValue::new(Zeroizing::new("one\r\nX-Evil: two".into()))),
                 _ => Ok(SecretValue::new(Zeroizing::new(format!("value of {name}")))),
             };
@@ -269,7 +272,7 @@ mod tests {
             source: SecretSource::Environment(String::new()),
         };
         Vault::new(
-            ["db", "locked", "lines"].map(secret).to_vec(),
+            ["db", "locked", "lines", "quotes", "zero"].map(secret).to_vec(),
             Arc::clone(asked) as Arc<dyn SecretProvider>,
         )
     }
@@ -338,6 +341,18 @@ mod tests {
         let remote = Spec::RemoteFile(RemoteFileSpec { headers, ..RemoteFileSpec::default() });
         let error = vault.reveal(collection(remote)).await.unwrap_err().to_string();
         assert!(error.contains("line break"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_value_is_quoted_where_its_reference_says_so() {
+        let vault = vault(&Arc::default());
+        let revealed = vault.reveal(file("{{secret:quotes}} \"{{secret:quotes:quoted}}\"")).await.unwrap();
+        let Spec::File(FileSpec { content: Some(Content(content)), .. }) = &revealed.resources[0].spec else {
+            panic!("{revealed:?}")
+        };
+        assert_eq!(String::from_utf8_lossy(content), r#"a"b$c\d`e "a\"b\$c\\d\`e""#);
+        let error = vault.reveal(file("{{secret:zero:quoted}}")).await.unwrap_err().to_string();
+        assert!(error.contains("`zero`") && error.contains("cannot stand there"), "{error}");
     }
 
     #[tokio::test]
