@@ -1,5 +1,7 @@
 //! The stack as recipes see it at one event.
 
+use std::collections::HashSet;
+
 use engine_contract::node::{AppView, InstanceView, Node, StackView};
 use engine_model::{App, Attributes, Command, Instance, Name, Stack};
 use engine_protocol::Facts;
@@ -13,6 +15,8 @@ pub fn node(
     run_attributes: &Attributes,
     facts: &Facts,
 ) -> Node {
+    // For each of many instances it is looked up whether each is online.
+    let online: HashSet<&Name> = online.iter().collect();
     Node {
         facts: facts.clone(),
         attributes: serde_json::Value::Object(attributes(stack, instance, run_attributes).0),

@@ -3,10 +3,10 @@
 //! Configure keeps it: who is online is in it, and who left is not. Setup makes it where there is none, so that setup
 //! recipes find who is there already; else it leaves it alone, for while a whole stack is set up nobody is online.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use engine_contract::Value;
-use engine_model::{Command, Instance};
+use engine_model::{Command, Instance, Name};
 use engine_protocol::{Action, resource::Guard};
 
 use super::{BuiltInResource, Situation};
@@ -26,9 +26,9 @@ pub(super) fn resources(situation: &Situation<'_>) -> Vec<BuiltInResource> {
     if !wanted || !matches!(situation.command, Command::Setup | Command::Configure) {
         return Vec::new();
     }
-    let known = situation.stack.instances.iter().filter(|instance| {
-        instance.name == situation.instance.name || situation.online.contains(&instance.name)
-    });
+    let mut names: HashSet<&Name> = situation.online.iter().collect();
+    names.insert(&situation.instance.name);
+    let known = situation.stack.instances.iter().filter(|instance| names.contains(&instance.name));
     let lines: Vec<String> = known.filter_map(line).collect();
     let block = BuiltInResource::new("hosts", "block_in_file")
         .named(BLOCK)
