@@ -1,5 +1,7 @@
 //! `engine-benchmark`: what engine costs beside a bare handshake and OpenSSH, on real hosts of this machine.
 //!
+//! `scale` needs no hosts: it simulates them, to see what the controller costs as they become many.
+//!
 //! Figures of one machine say little: every one is set beside a baseline of the same run.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -10,6 +12,7 @@ mod lifecycle;
 mod measure;
 mod packet;
 mod report;
+mod scale;
 
 use std::{
     ffi::OsString,
@@ -37,6 +40,11 @@ enum Command {
     Run(Box<RunArguments>),
     /// Take down hosts that an interrupted run left
     Down,
+    /// Set up stacks of simulated nodes and print what the controller costs as they become more
+    Scale(scale::ScaleArguments),
+    /// Simulate nodes until the input ends
+    #[command(hide = true)]
+    Simulate(scale::SimulateArguments),
     /// Run a command and print what it cost as JSON, the last line of standard output
     #[command(hide = true)]
     Measure {
@@ -107,6 +115,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
         Command::Down => Fleet::down_at(fleet_dir()).map_err(Into::into),
+        Command::Scale(arguments) => scale::measure(&arguments),
+        Command::Simulate(arguments) => scale::simulate(&arguments),
         Command::Measure { argv } => measure::child(&argv),
         Command::Handshake(HostsArguments { config, hosts }) => baseline::handshake(config, hosts),
         Command::Openssh { hosts: HostsArguments { config, hosts }, scripts } => {

@@ -44,11 +44,13 @@ fn memory(costs: &[Cost]) -> f64 {
     costs.iter().map(|cost| cost.memory).max().unwrap_or_default() as f64 / 1024.0
 }
 
-fn milliseconds(time: Duration) -> f64 {
+/// As a number.
+pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-fn ratio(a: Duration, b: Duration) -> f64 {
+/// One of the other.
+pub fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64().max(f64::EPSILON)
 }
 
@@ -82,11 +84,25 @@ pub fn cell(cell: &Cell) {
     line("engine warm", &cell.warm.engine, Some(&cell.warm.openssh));
 }
 
-struct Row {
-    what: String,
-    found: f64,
-    target: f64,
-    unit: &'static str,
+/// A target and what was found.
+pub struct Row {
+    /// Of what.
+    pub what: String,
+    /// What was found.
+    pub found: f64,
+    /// What it may be at the most.
+    pub target: f64,
+    /// In what; empty for a number.
+    pub unit: &'static str,
+}
+
+/// Prints targets, and whether each is met.
+pub fn print_targets(rows: &[Row]) {
+    println!("\n{:<44} {:>10} {:>10}", "target", "found", "at most");
+    for Row { what, found, target, unit } in rows {
+        let verdict = if found <= target { "pass" } else { "miss" };
+        println!("{what:<44} {found:>10.2} {target:>10.2} {unit:<4} {verdict}");
+    }
 }
 
 impl Results {
@@ -110,11 +126,7 @@ impl Results {
                 milliseconds(best)
             );
         }
-        println!("\n{:<44} {:>10} {:>10}", "target", "found", "at most");
-        for Row { what, found, target, unit } in self.rows() {
-            let verdict = if found <= target { "pass" } else { "miss" };
-            println!("{what:<44} {found:>10.2} {target:>10.2} {unit:<4} {verdict}");
-        }
+        print_targets(&self.rows());
     }
 
     fn rows(&self) -> Vec<Row> {

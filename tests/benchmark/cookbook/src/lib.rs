@@ -2,7 +2,7 @@
 
 use engine_sdk::prelude::*;
 
-engine_sdk::cookbook! { recipes: [files] }
+engine_sdk::cookbook! { recipes: [files, peers] }
 
 /// Writes templated files to /srv/benchmark.
 #[recipe]
@@ -16,5 +16,19 @@ fn files(ctx: &mut Context) -> Result<()> {
             .mode("0644")
             .declare()?;
     }
+    Ok(())
+}
+
+/// Writes the online instances of another layer to /srv/benchmark, as the configuration of a load balancer has them.
+#[recipe]
+fn peers(ctx: &mut Context) -> Result<()> {
+    let layer: String = ctx.require("benchmark.peers")?;
+    let instances = ctx.stack().layer(&layer).map(|layer| layer.instances).unwrap_or_default();
+    ctx.directory("/srv/benchmark").mode("0755").declare()?;
+    ctx.template("/srv/benchmark/peers.conf")
+        .source("peers.conf")
+        .variables(&json!({"instances": instances}))
+        .mode("0644")
+        .declare()?;
     Ok(())
 }
