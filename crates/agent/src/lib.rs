@@ -21,6 +21,7 @@ pub mod packages;
 pub mod provider;
 pub mod releases;
 pub mod reporter;
+pub mod revert;
 pub mod schedules;
 pub mod serve;
 pub mod services;

@@ -8,14 +8,15 @@
 
 use std::{env, fs::File, os::fd::AsFd, path::PathBuf, process::ExitCode, time::Duration};
 
-use engine_agent::{facts, node::Settings, serve};
+use engine_agent::{facts, node::Settings, revert::watch, serve};
 
 const HELP: &str = "\
 The agent of engine: checks and applies resources for a controller on standard input and output.
 
-Usage: engine-agent [OPTIONS] [facts]
+Usage: engine-agent [OPTIONS] [facts|revert]
 
   facts                 print what this node is, and end
+  revert                put back what is not confirmed in time, then end
 
 Options:
   --state-dir <DIR>     journal and lock [default: /var/lib/engine as root, else ~/.local/state/engine]
@@ -34,6 +35,7 @@ fn keep_memory_private() {
 
 fn main() -> ExitCode {
     keep_memory_private();
+    let mut reverts = false;
     let mut state_dir = None;
     let mut lock_wait = Duration::from_mins(2);
     let mut arguments = env::args().skip(1);
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
                 println!("engine-agent {}", env!("CARGO_PKG_VERSION"));
                 return ExitCode::SUCCESS;
             }
+            "revert" => reverts = true,
             "facts" => {
                 println!("{:#?}", facts::collect());
                 return ExitCode::SUCCESS;
@@ -63,6 +66,9 @@ fn main() -> ExitCode {
         }
     }
     let settings = Settings { state_dir: state_dir.unwrap_or_else(default_state_dir), lock_wait };
+    if reverts {
+        return ended(watch::watch(&settings));
+    }
     // `Stdout` is for lines: it would write what follows the last line feed of a frame apart, a packet of its own.
     let output = match std::io::stdout().as_fd().try_clone_to_owned() {
         Ok(output) => File::from(output),
@@ -71,7 +77,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match serve::serve(settings, std::io::stdin(), output) {
+    ended(serve::serve(settings, std::io::stdin(), output))
+}
+
+fn ended(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("engine-agent: {error}");

@@ -26,6 +26,8 @@ pub struct Node {
     pub accounts: Option<Accounts>,
     /// Directories that were reached without following an untrusted link.
     pub directories: HashMap<(String, String), Rc<OwnedFd>>,
+    /// The agent's program, for whatever has to outlive this process; none where the agent is a part of another program.
+    pub program: Option<PathBuf>,
     /// Why a reboot was requested, if one was since the node booted.
     pub reboot: Option<String>,
     /// Whether that was in an earlier run.
@@ -48,6 +50,7 @@ impl Node {
             facts,
             accounts: None,
             directories: HashMap::new(),
+            program: None,
             reboot: None,
             reboot_recalled: false,
             reboot_declared: false,

@@ -18,6 +18,7 @@ use crate::{
     packages::{self, PackageError},
     releases::{self, ReleaseError},
     reporter::Reporter,
+    revert::RevertError,
     schedules::{self, ScheduleError},
     services::{self, ServiceError},
     storage::{self, StorageError},
@@ -60,6 +61,9 @@ pub enum Error {
     /// A command that the recipe wants.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+    /// What would have to be put back if nobody confirms.
+    #[error(transparent)]
+    Revert(#[from] RevertError),
     /// A program that a provider needs.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -83,7 +87,7 @@ impl Error {
     /// more than names and paths is shown.
     pub fn may_quote(&self) -> bool {
         match self {
-            Error::Stopped | Error::Unsupported { .. } => false,
+            Error::Stopped | Error::Revert(_) | Error::Unsupported { .. } => false,
             Error::File(error) => error.may_quote(),
             Error::Package(error) => error.may_quote(),
             Error::Service(error) => error.may_quote(),

@@ -1,6 +1,7 @@
 //! The conversation with the controller.
 
 use std::{
+    env,
     io::{self, Read, Write},
     sync::{
         Arc,
@@ -24,6 +25,7 @@ use crate::{
     lock::{Lock, LockError, try_lock},
     node::{Node, Settings},
     reporter::{Answers, Frames, Reporter},
+    revert::{self, Pending, watch},
     system::reboot,
 };
 
@@ -76,6 +78,7 @@ pub fn serve(
     let (messages, answers) = listen(input, Arc::clone(&signals));
     frames.hear(answers);
     let mut node = Node::new(settings, facts);
+    node.program = env::current_exe().ok();
     reboot::recall(&mut node);
     let mut session = Session {
         node,
@@ -217,6 +220,8 @@ impl<W: Write> Session<W> {
             ToAgent::Apply(collection) => self.apply(collection)?,
             ToAgent::Finish => {
                 let end = self.converge(|converge| converge.finish())?;
+                let waits = self.converge(|converge| converge.begin_to_wait())?;
+                waits.map_err(|error| error.to_string())?;
                 self.unlock();
                 let hidden = self.event.as_mut().map(Event::take_hidden).unwrap_or_default();
                 let reboot = reboot::due(&self.node);
@@ -238,6 +243,11 @@ impl<W: Write> Session<W> {
                 self.frames.send(&FromAgent::Rebooting);
                 self.frames.flush();
                 reboot::carry_out(&mut self.node).map_err(|error| error.to_string())?;
+            }
+            ToAgent::Confirm { id } => {
+                let stays = revert::confirm(&self.node.settings.state_dir, &id);
+                let stays = stays.map_err(|error| error.to_string())?;
+                self.frames.send(&FromAgent::Confirmed { stays });
             }
             // The reading thread has seen them already.
             ToAgent::Stop | ToAgent::Ping | ToAgent::Content(_) => {}
@@ -268,7 +278,7 @@ impl<W: Write> Session<W> {
         Ok(())
     }
 
-    fn converge(&mut self, work: impl FnOnce(&mut Converge<'_>) -> End) -> Result<End, String> {
+    fn converge<T>(&mut self, work: impl FnOnce(&mut Converge<'_>) -> T) -> Result<T, String> {
         let (signals, number) = (Arc::clone(&self.signals), self.number);
         let event = self.event.as_mut().ok_or("a batch or a finish came without a begin before it")?;
         let (node, reporter) = (&mut self.node, &mut self.frames);
@@ -277,13 +287,21 @@ impl<W: Write> Session<W> {
 
     fn take_lock(&mut self, resource: ResourceId) -> Result<(), LockError> {
         let limit = self.node.settings.lock_wait;
-        let deadline = Instant::now() + limit;
+        let mut deadline = Instant::now() + limit;
         let mut told = false;
         loop {
             let holder = match try_lock(&self.node.settings.state_dir)? {
-                Ok(lock) => {
+                Ok(lock) if watch::put_back_if_due(&self.node.settings, &lock) => {
                     self.lock = Some(lock);
                     return Ok(());
+                }
+                Ok(_) => {
+                    let pending = Pending::read(&self.node.settings.state_dir);
+                    let left = pending.as_ref().map_or(0, Pending::seconds_left);
+                    // It is confirmed or put back by then.
+                    deadline = deadline.max(Instant::now() + Duration::from_secs(left));
+                    let run = pending.map(|pending| pending.run).unwrap_or_default();
+                    format!("the unconfirmed change of run `{run}`, put back within {left} s")
                 }
                 Err(holder) => holder,
             };
@@ -295,7 +313,8 @@ impl<W: Write> Session<W> {
                 return Err(LockError::Held { holder, seconds });
             }
             if !told {
-                let message = format!("{holder}, which is changing this node, for at most {seconds} s");
+                let most = deadline.saturating_duration_since(Instant::now()).as_secs().max(seconds);
+                let message = format!("{holder}, which is changing this node, for at most {most} s");
                 self.frames.send(&FromAgent::Waiting { resource, message });
                 self.frames.flush();
                 told = true;

@@ -78,6 +78,12 @@ pub enum ToAgent {
     Reboot,
     /// The pieces that [`FromAgent::Wanted`] asked for, one behind the other, packed with zlib; or why there are none.
     Content(Result<Vec<u8>, String>),
+    /// The node can be reached after what was changed, which therefore stays: said over a connection that was made since.
+    /// Answered by [`FromAgent::Confirmed`].
+    Confirm {
+        /// The id of [`FromAgent::Unconfirmed`].
+        id: String,
+    },
     /// The controller is there. It says so every [`PING_SECONDS`] while the agent works.
     Ping,
 }
@@ -130,6 +136,19 @@ pub enum FromAgent {
     },
     /// The node goes down now. Nothing follows but the end of the connection, or [`FromAgent::Fatal`].
     Rebooting,
+    /// From here on the node puts back what it replaces, unless that is confirmed in time. Said once an event, before
+    /// anything is replaced.
+    Unconfirmed {
+        /// What to confirm.
+        id: String,
+        /// The seconds for it; they begin with [`FromAgent::Finished`].
+        seconds: u32,
+    },
+    /// The answer to [`ToAgent::Confirm`].
+    Confirmed {
+        /// Whether there was still something to be confirmed; otherwise it has been put back.
+        stays: bool,
+    },
     /// Output of a command that runs, in whole lines; only if the recipe wants it live.
     Output {
         /// Which resource runs it.

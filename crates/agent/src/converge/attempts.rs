@@ -91,6 +91,12 @@ impl Attempts {
         }
         for line in String::from_utf8_lossy(&journal()).lines() {
             match line.split('\t').collect::<Vec<_>>()[..] {
+                // Nothing stays done that the node has put back, and nothing that came after it.
+                ["reverted"] => {
+                    self.begun.clear();
+                    self.told.clear();
+                    self.ended.clear();
+                }
                 ["started", _, _, _, mark] => drop(self.begun.insert(mark.to_owned())),
                 ["told", _, _, _, mark] => drop(self.told.insert(mark.to_owned())),
                 ["outcome", _, _, _, word, mark] => {

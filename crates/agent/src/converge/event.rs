@@ -13,7 +13,7 @@ use super::{
     attempts::Attempts,
     owed::{self, Owed},
 };
-use crate::{journal::Journal, overlay::Overlay};
+use crate::{journal::Journal, overlay::Overlay, revert::Pending};
 
 /// A resource that was handed over.
 pub(super) struct Entry {
@@ -42,6 +42,10 @@ pub struct Event {
     pub(super) journal: Option<Journal>,
     /// What earlier attempts of the run did here, if it can be taken up again.
     pub(super) attempts: Option<Attempts>,
+    /// What is put back unless it is confirmed.
+    pub(super) pending: Option<Pending>,
+    /// The run, for the journal.
+    pub(super) run: String,
     /// Notifications that are owed, once they have been read.
     pub(super) owed: Option<Owed>,
     /// Resources that are as they shall be, or were left out by a guard.
@@ -66,6 +70,8 @@ impl Event {
             entries: HashMap::new(),
             delayed: Vec::new(),
             owed: None,
+            pending: None,
+            run: run.to_owned(),
             settled: HashSet::new(),
             tried: HashSet::new(),
             overlay,

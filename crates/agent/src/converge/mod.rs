@@ -26,12 +26,14 @@ use crate::{
 };
 
 mod attempts;
+mod confirm;
 mod event;
 mod foreseen;
 pub mod guards;
 pub mod owed;
 mod resume;
 
+pub use confirm::put_back;
 pub use event::Event;
 use event::{Delayed, Entry};
 use owed::Owed;
@@ -464,6 +466,7 @@ impl Converge<'_> {
                 self.event.overlay.record(&resource.to_string(), difference.predictions);
                 return Ok((Status::Changed, changes));
             }
+            self.keep(entry, &difference.predictions)?;
             let written = self.record_begin(resource, action, progress.by);
             if let Err(error) = written.and_then(|()| self.owe(resource)) {
                 let ignored = resource.common.ignore_failure;

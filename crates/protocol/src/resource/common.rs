@@ -27,7 +27,13 @@ pub struct Common {
     pub timeout_seconds: Option<u32>,
     /// The mask of permission bits that what is made anew does not get, unless a mode is set; 0o022 if `None`.
     pub umask: Option<u32>,
+    /// The node puts back what this resource replaced unless a fresh connection confirms within so many seconds of the
+    /// event's end; `None` for a change that stays whatever comes of it.
+    pub confirm_seconds: Option<u32>,
 }
+
+/// Seconds in which a change must be confirmed if nobody says otherwise.
+pub const CONFIRM_SECONDS: u32 = 60;
 
 /// A notification from the resource that holds it to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ mod spec;
 mod ssh_key;
 
 pub use action::Action;
-pub use common::{Common, Guard, Notification, Timing};
+pub use common::{CONFIRM_SECONDS, Common, Guard, Notification, Timing};
 pub use spec::*;
 pub use ssh_key::SshKey;
 
