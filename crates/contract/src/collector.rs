@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine_protocol::{
     Action, Collection, Grants, Resource, ResourceId,
-    resource::{Common, CookbookGrants, Guard, Notification, Origin, Timing},
+    resource::{CONFIRM_SECONDS, Common, CookbookGrants, Guard, Notification, Origin, Timing},
 };
 
 use crate::{
@@ -14,6 +14,19 @@ use crate::{
     lower::{self, Declared},
     secrets,
 };
+
+/// Types of which the node can put back what they replaced.
+const CONFIRMABLE: [&str; 9] = [
+    "file",
+    "template",
+    "cookbook_file",
+    "remote_file",
+    "line_in_file",
+    "block_in_file",
+    "ini_setting",
+    "sudoers",
+    "authorized_keys",
+];
 
 /// How much one evaluation may declare.
 #[derive(Debug, Clone, Copy)]
@@ -247,6 +260,18 @@ impl Collector {
             return Err(entry.error(Code::InvalidValue, &message).on("umask"));
         };
         entry.common.umask = Some(mask);
+        Ok(())
+    }
+
+    /// Has the node put back what a resource replaced, unless that is confirmed.
+    pub fn confirm(&mut self, id: ResourceId, confirm: bool) -> Result<(), ContractError> {
+        let entry = self.open(id)?;
+        if confirm && !CONFIRMABLE.contains(&entry.definition.name) {
+            let message =
+                format!("what this replaces cannot be put back; it can for {}", CONFIRMABLE.join(", "));
+            return Err(entry.error(Code::InvalidValue, &message).on("confirm"));
+        }
+        entry.common.confirm_seconds = confirm.then_some(CONFIRM_SECONDS);
         Ok(())
     }
 

@@ -268,6 +268,33 @@ pub enum RunEvent {
         /// The instance.
         instance: Name,
     },
+    /// A fresh connection is made to an instance: if it fails, the instance puts back what was changed.
+    Confirming {
+        /// The instance.
+        instance: Name,
+        /// What was changed, in Chef's form.
+        resources: Vec<String>,
+        /// How long the instance waits, in seconds.
+        seconds: u32,
+    },
+    /// A fresh connection was made, so the change stays.
+    Confirmed {
+        /// The instance.
+        instance: Name,
+        /// What was changed, in Chef's form.
+        resources: Vec<String>,
+    },
+    /// Nobody has confirmed the change: the instance puts back what was there before.
+    NotConfirmed {
+        /// The instance.
+        instance: Name,
+        /// What was changed, in Chef's form.
+        resources: Vec<String>,
+        /// Why.
+        error: String,
+        /// When it is put back at the latest, in seconds since 1970, by the controller's clock.
+        reverts_at: u64,
+    },
     /// An instance goes down because a resource asked for it; the run waits until it is back.
     Rebooting {
         /// The instance.
@@ -309,6 +336,12 @@ pub enum RunEvent {
     },
 }
 
+/// Hours, minutes and seconds of a time in seconds since 1970, in UTC.
+pub fn time_of_day(seconds: u64) -> String {
+    let of_day = seconds % 86_400;
+    format!("{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
 /// A resource, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceLabel {
@@ -318,6 +351,9 @@ pub struct ResourceLabel {
     pub recipe: String,
     /// Whether its content is not to be shown.
     pub sensitive: bool,
+    /// Whether a change of it is put back unless a fresh connection confirms it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
 }
 
 impl From<&Resource> for ResourceLabel {
@@ -326,6 +362,7 @@ impl From<&Resource> for ResourceLabel {
             name: resource.to_string(),
             recipe: resource.origin.to_string(),
             sensitive: resource.common.sensitive,
+            confirm: resource.common.confirm_seconds.is_some(),
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod app_steps;
 pub mod built_in;
 mod configure;
+mod confirm;
 mod deployments;
 pub mod event;
 pub mod execute;

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     app_steps,
     built_in::{self, BuiltInResource, Situation},
+    confirm::{self, Unconfirmed},
     event::{Counts, NodeResult, ResourceLabel, RunEvent},
     observer::{ChannelObserver, FromRecipe},
     plan::Step,
@@ -62,6 +63,8 @@ pub(crate) struct NodeRun {
     output: HashMap<ResourceId, Stream>,
     /// What is kept of it.
     pub(crate) record: Record,
+    /// What the node puts back unless it is confirmed.
+    pub(crate) unconfirmed: Option<Unconfirmed>,
     /// The releases that are brought to the node, and what became of them.
     pub(crate) releases: Releases,
 }
@@ -121,6 +124,7 @@ impl NodeRun {
             checkpoints: 0,
             output: HashMap::new(),
             record: Record::default(),
+            unconfirmed: None,
             releases: Releases::default(),
         }
     }
@@ -163,6 +167,7 @@ impl NodeRun {
         (self.at, self.checkpoints) = (at, 0);
         self.begin(step.event, self.shared.mode).await?;
         let result = self.evaluated_step(step, built_in, online).await;
+        let result = confirm::confirm(self, result).await;
         self.at = None;
         if result.is_ok() {
             self.releases.end(step, self.shared.again);
@@ -195,6 +200,7 @@ impl NodeRun {
         self.record.collection = Collection::default();
         self.declared = 0;
         self.failure = None;
+        self.unconfirmed = None;
         let (run, event) = (self.shared.run_label.clone(), event.name().to_owned());
         let place = self.at.and_then(|at| self.shared.place(at));
         self.send(ToAgent::Begin { run, event, mode, place }).await?;
@@ -487,6 +493,9 @@ impl NodeRun {
                         self.record.outcomes.push(outcome.clone());
                     }
                     let resource = self.label(outcome.resource);
+                    if let Some(unconfirmed) = &mut self.unconfirmed {
+                        unconfirmed.hear(&resource, &outcome.status);
+                    }
                     if let Some(sent) = self.releases.hear(&outcome, self.mode) {
                         self.shared.emit(sent.event(self.name(), resource.clone()));
                     }
@@ -510,7 +519,13 @@ impl NodeRun {
                     self.facts = facts;
                     return Ok(end);
                 }
+                FromAgent::Unconfirmed { id, seconds } => {
+                    self.unconfirmed = Some(Unconfirmed::new(id, seconds));
+                }
                 FromAgent::Finished { end, reboot, hidden } => {
+                    if let Some(unconfirmed) = self.unconfirmed.as_mut() {
+                        unconfirmed.finish(&end);
+                    }
                     self.reboot = reboot;
                     self.record.hidden = hidden;
                     return Ok(end);
@@ -524,7 +539,7 @@ impl NodeRun {
                     text,
                 }),
                 FromAgent::Fatal { error } => return Err(NodeResult::Failed { error }),
-                FromAgent::Hello { .. } | FromAgent::Rebooting => {
+                FromAgent::Hello { .. } | FromAgent::Confirmed { .. } | FromAgent::Rebooting => {
                     return Err(NodeResult::Failed {
                         error: "the agent said what makes no sense".to_owned(),
                     });
@@ -574,7 +589,7 @@ impl NodeRun {
 }
 
 /// When to tell the agent that its controller is still there.
-fn pings() -> tokio::time::Interval {
+pub(crate) fn pings() -> tokio::time::Interval {
     let period = Duration::from_secs(PING_SECONDS);
     tokio::time::interval_at(tokio::time::Instant::now() + period, period)
 }

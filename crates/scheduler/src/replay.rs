@@ -6,6 +6,7 @@ use engine_model::Name;
 use engine_protocol::{Mode, ToAgent, message::End};
 
 use crate::{
+    confirm,
     event::{NodeResult, RunEvent},
     node_run::NodeRun,
     saved::{SavedNode, SavedStep},
@@ -55,8 +56,11 @@ pub(crate) async fn apply(node: &mut NodeRun, step: &SavedStep, online: &[Name])
     let (instance, event) = (node.instance.name.clone(), step.event);
     node.shared.emit(RunEvent::EventStarted { instance, event });
     node.begin(event, Mode::Apply).await?;
-    let end = hand_over(node, step).await?;
-    node.result_of(&end)
+    let result = match hand_over(node, step).await {
+        Ok(end) => node.result_of(&end),
+        Err(failed) => Err(failed),
+    };
+    confirm::confirm(node, result).await
 }
 
 fn check_online(step: &SavedStep, online: &[Name]) -> Result<(), NodeResult> {

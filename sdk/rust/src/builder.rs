@@ -255,6 +255,13 @@ macro_rules! resources {
                     self
                 }
 
+                /// The node puts back what this replaced, and lets those act again that it notified, unless a fresh
+                /// connection shows in time that the node can still be reached. For resources that replace files.
+                pub fn confirm(mut self, confirm: bool) -> Self {
+                    self.common.confirm = Some(confirm);
+                    self
+                }
+
                 /// Permission bits, in octal digits such as `0027`, that what is made anew does not get,
                 /// unless a mode is set. Commands inherit it. Default `0022`.
                 pub fn umask(mut self, mask: impl Into<String>) -> Self {

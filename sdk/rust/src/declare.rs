@@ -276,6 +276,7 @@ pub(crate) struct Common {
     pub ignore_failure: Option<bool>,
     pub timeout: Option<u32>,
     pub umask: Option<String>,
+    pub confirm: Option<bool>,
     /// What went wrong before the host was asked.
     pub error: Option<Error>,
 }
@@ -321,6 +322,9 @@ impl Common {
         }
         if let Some(mask) = self.umask {
             handle.umask(&mask)?;
+        }
+        if let Some(confirm) = self.confirm {
+            handle.confirm(confirm)?;
         }
         Ok(Declared(Rc::new(handle)))
     }

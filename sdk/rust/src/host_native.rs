@@ -323,6 +323,10 @@ impl Handle {
         self.common(|common| common.timeout_seconds = Some(seconds))
     }
 
+    pub(crate) fn confirm(&self, confirm: bool) -> Result<()> {
+        Ok(self.session.state().collector.confirm(self.id, confirm)?)
+    }
+
     pub(crate) fn umask(&self, mask: &str) -> Result<()> {
         Ok(self.session.state().collector.umask(self.id, mask)?)
     }

@@ -230,6 +230,10 @@ impl Handle {
         Ok(self.0.ignore_failure(ignore)?)
     }
 
+    pub(crate) fn confirm(&self, confirm: bool) -> Result<()> {
+        Ok(self.0.confirm(confirm)?)
+    }
+
     pub(crate) fn timeout(&self, seconds: u32) -> Result<()> {
         Ok(self.0.timeout(seconds)?)
     }

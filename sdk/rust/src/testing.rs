@@ -398,6 +398,9 @@ impl fmt::Display for Rendered<'_> {
         if let Some(seconds) = common.timeout_seconds {
             writeln!(formatter, "  timeout: {seconds} s")?;
         }
+        if common.confirm_seconds.is_some() {
+            writeln!(formatter, "  confirm: true")?;
+        }
         if let Some(mask) = common.umask {
             writeln!(formatter, "  umask: {mask:04o}")?;
         }

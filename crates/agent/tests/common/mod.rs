@@ -1,6 +1,7 @@
 //! Resources and a converging node for tests.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod program;
 pub mod server;
 
 use std::{

@@ -65,6 +65,7 @@ fn doing(event: &RunEvent) -> Option<(&Name, String)> {
     match event {
         RunEvent::Reconnecting { instance, .. } => Some((instance, "connecting again".to_owned())),
         RunEvent::Connecting { instance } => Some((instance, "connecting".to_owned())),
+        RunEvent::Confirming { instance, .. } => Some((instance, "confirming".to_owned())),
         RunEvent::EventStarted { instance, event } => Some((instance, format!("{event}: evaluating"))),
         RunEvent::ResourceStarted { instance, resource } => {
             Some((instance, visible::line(&resource.name).into_owned()))

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use engine_contract::visible;
 use engine_model::Name;
 use engine_protocol::{Mode, Status, shown_size};
-use engine_scheduler::{NodeResult, RunEvent, ports::LogLevel};
+use engine_scheduler::{NodeResult, RunEvent, event::time_of_day, ports::LogLevel};
 
 use super::{Reporter, outcome, summary};
 
@@ -150,6 +150,21 @@ impl Plain {
                 out.line(instance, &format!("! tries again to connect in {seconds} s: "), error);
             }
             RunEvent::Reconnected { instance } => out.line(instance, "is connected again", ""),
+            RunEvent::Confirming { instance, seconds, .. } if self.verbose => {
+                out.line(instance, &format!(". connects anew to confirm, within {seconds} s"), "");
+            }
+            RunEvent::Confirmed { instance, resources } => {
+                out.line(instance, "confirmed ", &resources.join(", "));
+            }
+            RunEvent::NotConfirmed { instance, resources, error, reverts_at } => {
+                let when = time_of_day(*reverts_at);
+                let what = resources.join(", ");
+                out.line(
+                    instance,
+                    &format!("{red}! not confirmed{red:#}, put back by {when} UTC: "),
+                    &format!("{what}: {error}"),
+                );
+            }
             RunEvent::Rebooting { instance, reason } => out.line(instance, ". reboots: ", reason),
             RunEvent::Rebooted { instance, duration_ms } => {
                 let seconds = duration_ms / 1000;
@@ -163,6 +178,9 @@ impl Plain {
                 let mut text = format!("{} ({})", visible::line(&resource.name), outcome.action);
                 if let Some(by) = notified_by {
                     let _ = write!(text, ", notified by {}", visible::line(by));
+                }
+                if resource.confirm && matches!(outcome.status, Status::Changed) {
+                    text.push_str(", to be confirmed");
                 }
                 text.push_str(outcome::earlier(outcome));
                 if let Some(reason) = outcome::reason(outcome) {

@@ -24,6 +24,11 @@ const COMMON: &[(&str, &str, &str)] = &[
     ),
     ("sensitive", "boolean", "Never show content, arguments or output."),
     ("ignore_failure", "boolean", "Go on after a failure."),
+    (
+        "confirm",
+        "boolean",
+        "The node puts back what this replaced unless a fresh connection confirms in time: [confirm.md](../confirm.md). For resources that replace files.",
+    ),
 ];
 
 /// What of the tools in the support table a distribution has, and how it is known that they work together.

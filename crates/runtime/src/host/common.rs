@@ -61,6 +61,12 @@ pub(super) fn add(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()
         |caller: Caller<'_>, (this, mask): (Resource<Declared>, String)| -> wasmtime::Result<Fallible<()>> {
             Ok(fallible(caller.data().lock().collector.umask(id(&this), &mask)))
         },
+    )?;
+    linker.func_wrap(
+        "[method]declaration.confirm",
+        |caller: Caller<'_>, (this, confirm): (Resource<Declared>, bool)| -> wasmtime::Result<Fallible<()>> {
+            Ok(fallible(caller.data().lock().collector.confirm(id(&this), confirm)))
+        },
     )
 }
 

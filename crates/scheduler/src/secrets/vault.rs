@@ -193,6 +193,7 @@ impl Vault {
     pub(crate) fn scrub_event(&self, event: &mut RunEvent) {
         match event {
             RunEvent::Log { message: text, .. }
+            | RunEvent::NotConfirmed { error: text, .. }
             | RunEvent::Waiting { message: text, .. }
             | RunEvent::Rebooting { reason: text, .. }
             | RunEvent::RolloutStopped { reason: text, .. } => self.scrub(text),

@@ -90,6 +90,7 @@ pub(crate) struct Common {
     pub(crate) umask: Option<String>,
     pub(crate) sensitive: Option<bool>,
     pub(crate) ignore_failure: Option<bool>,
+    pub(crate) confirm: Option<bool>,
 }
 
 impl Common {
@@ -108,6 +109,7 @@ impl Common {
             umask: wanted.text("umask")?,
             sensitive: wanted.boolean("sensitive")?,
             ignore_failure: wanted.boolean("ignore_failure")?,
+            confirm: wanted.boolean("confirm")?,
         })
     }
 }
@@ -139,6 +141,9 @@ macro_rules! common {
         }
         if let Some(seconds) = common.timeout {
             builder = builder.timeout(seconds);
+        }
+        if let Some(confirm) = common.confirm {
+            builder = builder.confirm(confirm);
         }
         if let Some(mask) = common.umask {
             builder = builder.umask(mask);
