@@ -2,21 +2,14 @@
 
 mod common;
 
-use std::{
-    fs,
-    io::{Read, Write},
-    os::unix::process::CommandExt,
-    path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::{fs, io::Write, path::Path, time::Duration};
 
 use common::{
     program::{Agent, wait_for},
     *,
 };
 use engine_protocol::{
-    Action, Collection, Earlier, FromAgent, Mode, Outcome, Spec, Status, ToAgent, frame,
+    Action, Collection, Earlier, FromAgent, Mode, Outcome, Spec, Status, ToAgent,
     message::{End, Place},
     resource::{Content, FileSpec, Guard, RemoteDirectorySpec},
 };

@@ -71,6 +71,7 @@ pub(crate) fn validate(
         name,
         description: text(&file.description),
         update_on_setup: file.update_on_setup.value().copied().unwrap_or(true),
+        confirm_timeout: file.confirm_timeout.value().map(|seconds| Duration::from_secs(seconds.0)),
         built_in: validator.built_in(),
         hostname_theme: file.hostname_theme.value().map_or_else(HostnameTheme::default, |theme| theme.0),
         packages: validator.packages(&file.packages),

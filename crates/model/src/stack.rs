@@ -29,6 +29,10 @@ pub struct Stack {
     pub description: String,
     /// Whether setup installs pending updates first, unless a layer says otherwise.
     pub update_on_setup: bool,
+    /// How long an instance waits for a fresh connection before it puts back a change that must be confirmed; a minute if
+    /// `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_timeout: Option<Duration>,
     /// What engine does by itself.
     pub built_in: BuiltInSettings,
     /// Where the names of new instances come from.
@@ -78,6 +82,7 @@ impl Stack {
             name,
             description: String::new(),
             update_on_setup: true,
+            confirm_timeout: None,
             built_in: BuiltInSettings::default(),
             hostname_theme: HostnameTheme::default(),
             packages: Vec::new(),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use engine_protocol::{FromAgent, Status, ToAgent, message::End};
+use engine_protocol::{Collection, FromAgent, Status, ToAgent, message::End};
 
 use crate::{
     event::{NodeResult, ResourceLabel, RunEvent, time_of_day},
@@ -53,6 +53,17 @@ impl Unconfirmed {
         let at = self.since.1 + Duration::from_secs(self.seconds.into());
         at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
     }
+}
+
+/// The collection with the stack's time for confirming.
+pub(crate) fn within(timeout: Option<Duration>, mut collection: Collection) -> Collection {
+    if let Some(timeout) = timeout {
+        let given = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+        let seconds =
+            collection.resources.iter_mut().filter_map(|resource| resource.common.confirm_seconds.as_mut());
+        seconds.for_each(|seconds| *seconds = given);
+    }
+    collection
 }
 
 /// Confirms what an event has changed, if anything of that must be; a change that is not confirmed fails the node's part.

@@ -393,6 +393,7 @@ impl NodeRun {
             self.record.collection.resources.extend(collection.resources.iter().cloned());
             self.record.collection.grants.clone_from(&collection.grants);
         }
+        let collection = confirm::within(self.shared.stack.confirm_timeout, collection);
         let revealed = match self.shared.vault.reveal(collection).await {
             Ok(revealed) => revealed,
             Err(error) => return Err(self.not_evaluated(None, error.to_string(), Vec::new())),

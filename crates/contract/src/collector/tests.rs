@@ -225,3 +225,19 @@ fn no_error_says_a_sensitive_command() {
     assert_eq!(said.len(), 4, "{said:?}");
     assert!(said.iter().all(|error| !error.contains("secret")), "{said:?}");
 }
+
+#[test]
+fn what_can_be_put_back_can_have_to_be_confirmed_and_nothing_else() {
+    let mut collector = Collector::default();
+    let file = declare(&mut collector, "file", "/etc/x");
+    collector.confirm(file, true).unwrap();
+    let service = declare(&mut collector, "service", "x");
+    let error = collector.confirm(service, true).unwrap_err().to_string();
+    assert!(error.contains("service[x]: confirm: what this replaces cannot be put back"), "{error}");
+    collector.confirm(service, false).unwrap();
+    let resources = take(&mut collector, everything()).unwrap().resources;
+    let seconds: Vec<Option<u32>> =
+        resources.iter().map(|resource| resource.common.confirm_seconds).collect();
+    assert_eq!(seconds, [Some(60), None]);
+    assert!(CONFIRMABLE.iter().all(|name| TypeDefinition::find(name).is_some()));
+}

@@ -55,6 +55,9 @@ tables! {
         /// Whether setup installs pending updates first, unless a layer says otherwise.
         #[schemars(extend("default" = true))]
         update_on_setup: bool,
+        /// How many seconds an instance waits for a fresh connection before it puts back a change with `confirm`.
+        #[schemars(extend("default" = 60))]
+        confirm_timeout: Seconds,
         /// Switches for what engine does by itself at setup and configure.
         built_in: BuiltIn,
         /// Where the names of new instances come from; the layer and a number where this is absent.

@@ -23,6 +23,7 @@ impl Connector for Port {
         };
         let session = match host {
             Host::Away => failure("no route", true),
+            Host::LocksOut if !self.0.batches.lock().unwrap().is_empty() => failure("login refused", false),
             Host::Refuses => failure("the host key has changed", false),
             _ => {
                 let (said, heard) = mpsc::unbounded_channel();
@@ -130,6 +131,22 @@ impl Agent {
                 self.apply(&batch);
                 self.stop.set();
                 applied(End::Stopped { remaining: 1 })
+            }
+            (ToAgent::Confirm { id }, host) => {
+                assert_eq!(id, "the change");
+                Some(FromAgent::Confirmed { stays: host != Host::Impatient })
+            }
+            (
+                ToAgent::Apply(batch),
+                Host::MustConfirm | Host::LocksOut | Host::LocksOutAtOnce | Host::Impatient,
+            ) => {
+                self.apply(&batch);
+                let _ = self.said.send(FromAgent::Unconfirmed { id: "the change".to_owned(), seconds: 60 });
+                if self.host == Host::LocksOutAtOnce {
+                    self.hang_up();
+                    return None;
+                }
+                applied(End::Complete)
             }
             (ToAgent::Apply(batch), _) => {
                 self.apply(&batch);

@@ -56,6 +56,14 @@ pub enum Host {
     BreaksOnce,
     /// Its recipe has a checkpoint.
     Checkpoints,
+    /// Changes something that must be confirmed.
+    MustConfirm,
+    /// The same, and lets nobody in after that.
+    LocksOut,
+    /// The same, and the connection ends at once.
+    LocksOutAtOnce,
+    /// The same, and has put it back before anybody comes.
+    Impatient,
 }
 
 /// Instance, key of the run, place in it, and name of a resource that is done there.
