@@ -154,11 +154,11 @@ impl Plain {
                 out.line(instance, &format!(". connects anew to confirm, within {seconds} s"), "");
             }
             RunEvent::Confirmed { instance, resources } => {
-                out.line(instance, "confirmed ", &resources.join(", "));
+                out.line(instance, "confirmed ", &in_a_line(resources));
             }
             RunEvent::NotConfirmed { instance, resources, error, reverts_at } => {
                 let when = time_of_day(*reverts_at);
-                let what = resources.join(", ");
+                let what = in_a_line(resources);
                 out.line(
                     instance,
                     &format!("{red}! not confirmed{red:#}, put back by {when} UTC: "),
@@ -214,6 +214,11 @@ impl Plain {
             _ => {}
         }
     }
+}
+
+/// Names of resources in one line.
+fn in_a_line(resources: &[String]) -> String {
+    resources.iter().map(|name| visible::line(name)).collect::<Vec<_>>().join(", ")
 }
 
 impl Reporter for Plain {

@@ -136,3 +136,15 @@ fn who_was_left_out_is_not_ok() {
     assert!(end(&[there, away.clone()]).starts_with("1 host ok, 1 left out; "));
     assert!(end(&[away]).starts_with("nobody was reached: 1 host left out; "));
 }
+
+#[test]
+fn a_change_that_is_not_confirmed_says_until_when_it_is_put_back() {
+    let resources = json!(["file[/x\n]"]);
+    let fields = json!({"resources": resources, "error": "login refused", "reverts_at": 86_400 + 3_723});
+    let text = told("not_confirmed", &fields);
+    assert_eq!(
+        bare(&text),
+        "web-1   ! not confirmed, put back by 01:02:03 UTC: file[/x\\n]: login refused\n"
+    );
+    assert_eq!(told("confirmed", &json!({"resources": ["file[/x]"]})), "web-1   confirmed file[/x]\n");
+}
