@@ -63,7 +63,8 @@ fn of(site: &Site, host: &Host) {
     assert!(error.contains(&format!("file[{CONFIG}] was not confirmed by a fresh connection")), "{error}");
     assert!(error.contains("the node puts back what was there by "), "{error}");
     assert_eq!(events(&failed, "not_confirmed").len(), 1, "{}", failed.output);
-    let again = site.engine.look(&["runs", "show"]);
+    let run = failed.events[0]["run"].to_string();
+    let again = site.engine.look(&["runs", "show", &run]);
     assert!(again.output.contains("not confirmed, put back by "), "{}{}", again.output, again.errors);
     eventually("the host has put it back", || is_as_it_was(host));
 
