@@ -1,17 +1,16 @@
 //! What is kept of a change that must be confirmed, and putting it back.
 
-use std::{collections::HashSet, rc::Rc};
+use std::rc::Rc;
 
 use engine_protocol::{
-    Action, Collection, FromAgent, Mode, Resource, ResourceId, Spec,
-    resource::{Access, Common, Content, FileSpec, Origin, Timing},
+    Action, Collection, FromAgent, Mode, Resource, ResourceId, Spec, frame,
+    resource::{Common, Origin, Timing},
 };
 
 use super::{BUILT_IN, Converge, Event, event::Entry};
 use crate::{
     files::{
-        attributes::Owner,
-        managed,
+        managed::{self, Managed},
         state::{State, wrong_kind},
     },
     node::Node,
@@ -20,9 +19,6 @@ use crate::{
     reporter::Reporter,
     revert::{Pending, RevertError, watch},
 };
-
-/// Largest file that is kept, in bytes: it is held in memory.
-const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// How often it is tried to put something back, two seconds apart.
 const RETRIES: u32 = 5;
@@ -74,19 +70,18 @@ impl Converge<'_> {
     /// Whom a change tells, and whom those tell, as resources that do just that.
     fn told_by(&self, resource: &Resource) -> Vec<Resource> {
         let mut told = Vec::new();
-        let mut seen: HashSet<(ResourceId, Action)> = HashSet::new();
+        let mut seen = Vec::new();
         let mut next: Vec<&Resource> = vec![resource];
         while let Some(by) = next.pop() {
             for notification in by.common.notifies.iter().filter(|told| told.timing != Timing::Before) {
                 let Some(entry) = self.event.entries.get(&notification.target) else { continue };
-                if entry.denied.is_some() || !seen.insert((notification.target, notification.action)) {
+                let what = (notification.target, notification.action);
+                if entry.denied.is_some() || seen.contains(&what) {
                     continue;
                 }
+                seen.push(what);
                 next.push(&entry.resource);
-                // What else is told would bring the change back.
-                if matches!(entry.resource.spec, Spec::Service(_) | Spec::Execute(_) | Spec::Script(_)) {
-                    told.push(again(&entry.resource, notification.action));
-                }
+                told.extend(again(&entry.resource, notification.action));
             }
         }
         told
@@ -104,17 +99,22 @@ impl Converge<'_> {
     }
 }
 
-/// What was told, once more.
-fn again(resource: &Resource, action: Action) -> Resource {
-    let old = &resource.common;
-    let common = Common {
-        only_if: old.only_if.clone(),
-        not_if: old.not_if.clone(),
-        timeout_seconds: old.timeout_seconds,
-        umask: old.umask,
-        ..common()
+/// What was told, once more. Files and whatever else is told would bring the change back.
+fn again(resource: &Resource, action: Action) -> Option<Resource> {
+    if !matches!(resource.spec, Spec::Service(_) | Spec::Execute(_) | Spec::Script(_)) {
+        return None;
+    }
+    // A copy as it would come over the wire: nothing else in this program copies resources, and that makes it smaller.
+    let framed = frame::encode(resource).ok()?;
+    let mut copy: Resource = frame::decode(&framed[frame::HEADER_BYTES..]).ok()?;
+    (copy.actions, copy.origin) = (vec![action], origin());
+    (copy.common.only_if, copy.common.not_if) = {
+        let old = std::mem::replace(&mut copy.common, common());
+        (old.only_if, old.not_if)
     };
-    Resource { actions: vec![action], origin: origin(), common, ..resource.clone() }
+    copy.common.timeout_seconds = resource.common.timeout_seconds;
+    copy.common.umask = resource.common.umask;
+    Some(copy)
 }
 
 fn common() -> Common {
@@ -134,27 +134,10 @@ fn origin() -> Origin {
 /// A resource that makes a file what it is now.
 fn as_it_is(converge: &mut Converge<'_>, entry: &Rc<Entry>, path: &str) -> Result<Resource, Error> {
     let state = managed::look(&mut converge.context(entry), path)?;
-    let mut spec = FileSpec { path: path.to_owned(), ..FileSpec::default() };
-    let action = match &state {
-        State::File { attributes, body, .. } => {
-            let id = |owner: &Owner| match owner {
-                Owner::Id(id) => id.to_string(),
-                Owner::Predicted(name) => name.clone(),
-            };
-            spec.content = Some(Content(body.read(path, LARGEST)?));
-            spec.access = Access {
-                owner: Some(id(&attributes.owner)),
-                group: Some(id(&attributes.group)),
-                mode: Some(attributes.mode),
-            };
-            Action::Create
-        }
-        State::Absent | State::NoParent(_) => Action::Delete,
-        other => {
-            let what = wrong_kind(path, other, "file").to_string();
-            return Err(RevertError::Kind { path: path.to_owned(), what }.into());
-        }
-    };
+    if !matches!(state, State::File { .. } | State::Absent | State::NoParent(_)) {
+        return Err(wrong_kind(path, &state, "file").into());
+    }
+    let (spec, action) = Managed::as_it_was(path, &state)?.into_spec();
     Ok(Resource {
         id: ResourceId(0),
         kind: "file".to_owned(),
@@ -175,7 +158,7 @@ impl Reporter for Nobody {
 }
 
 /// Puts files back as they were, and lets those act again who were told of the change.
-pub fn put_back(node: &mut Node, pending: &Pending) {
+pub fn put_back(node: &mut Node, pending: Pending) {
     let state_dir = node.settings.state_dir.clone();
     let mut event = Event::new(&state_dir, &pending.run, "revert", Mode::Apply, Overlay::default());
     if let Some(journal) = &mut event.journal {
@@ -183,7 +166,8 @@ pub fn put_back(node: &mut Node, pending: &Pending) {
         // What cannot be written down is put back all the same.
         let _ = journal.write(true);
     }
-    let mut resources: Vec<Resource> = pending.files.iter().chain(&pending.told).cloned().collect();
+    let mut resources = pending.files;
+    resources.extend(pending.told);
     for (id, resource) in (0..).zip(&mut resources) {
         resource.id = ResourceId(id);
     }

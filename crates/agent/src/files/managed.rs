@@ -87,6 +87,11 @@ impl Managed {
         Ok(managed)
     }
 
+    /// What makes a `file` resource of it.
+    pub fn into_spec(self) -> (FileSpec, Action) {
+        (self.spec, self.action)
+    }
+
     /// What is there now, so that it can be put back.
     pub fn before(&self, context: &mut Context<'_>) -> Result<Self, FileError> {
         let path = &self.spec.path;

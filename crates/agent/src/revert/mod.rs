@@ -32,14 +32,6 @@ pub enum RevertError {
     /// The resource replaces no file.
     #[error("it cannot be put back, so `confirm` makes no sense: it replaces no file")]
     NoFile,
-    /// Something is replaced that cannot be kept.
-    #[error("`{path}` cannot be put back, so it is not changed with `confirm`: it is {what}")]
-    Kind {
-        /// The path.
-        path: String,
-        /// What is there.
-        what: String,
-    },
     /// What is kept cannot be written or read.
     #[error("what is replaced cannot be kept in {path}, so nothing was changed: {source}", path = path.display())]
     Keep {
@@ -78,15 +70,11 @@ pub struct Pending {
 impl Pending {
     /// Nothing yet.
     pub fn new(run: &str, seconds: u32) -> Self {
-        let mut id = [0; 16];
-        // Where the kernel has no random numbers yet, the boot and the time tell it from others.
-        let _ = rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty());
-        let id = data_encoding::HEXLOWER.encode(&id);
         let mut pending = Pending {
-            id,
+            id: random("uuid"),
             run: run.to_owned(),
             seconds,
-            boot_id: boot_id(),
+            boot_id: random("boot_id"),
             due: 0,
             files: Vec::new(),
             told: Vec::new(),
@@ -107,7 +95,7 @@ impl Pending {
 
     /// How long it can still be confirmed.
     pub fn seconds_left(&self) -> u64 {
-        if self.boot_id == boot_id() { self.due.saturating_sub(since_boot()) } else { 0 }
+        if self.boot_id == random("boot_id") { self.due.saturating_sub(since_boot()) } else { 0 }
     }
 
     /// What is kept on this node, if there is something.
@@ -151,10 +139,13 @@ pub fn confirm(state_dir: &Path, id: &str) -> Result<bool, RevertError> {
 
 /// Decides alone, as long as what is returned lives.
 fn decide(state_dir: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options.append(true).create(true).mode(0o600).open(state_dir.join(DECISION))?;
+    let file = lock_file(state_dir, DECISION)?;
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
+}
+
+fn lock_file(state_dir: &Path, name: &str) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(state_dir.join(name))
 }
 
 fn forget(state_dir: &Path) -> io::Result<()> {
@@ -162,8 +153,9 @@ fn forget(state_dir: &Path) -> io::Result<()> {
     File::open(state_dir)?.sync_all()
 }
 
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+/// What the kernel has made up: `boot_id` for this boot, `uuid` anew each time.
+fn random(name: &str) -> String {
+    fs::read_to_string(Path::new("/proc/sys/kernel/random").join(name)).unwrap_or_default()
 }
 
 /// Seconds, in which the node has slept included.

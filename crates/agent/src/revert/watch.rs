@@ -1,9 +1,7 @@
 //! The watchdog: a process that outlives the agent, the connection and, where systemd runs, the boot.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    os::unix::fs::{OpenOptionsExt, symlink},
+    fs,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -15,7 +13,7 @@ use rustix::{
     process::{geteuid, setsid},
 };
 
-use super::{Pending, RevertError, decide, forget};
+use super::{Pending, RevertError, decide, forget, lock_file};
 use crate::{
     command::Run,
     converge,
@@ -32,8 +30,6 @@ const STATE_DIR: &str = "/var/lib/engine";
 
 const UNIT: &str = "engine-revert.service";
 const UNIT_FILE: &str = "/etc/systemd/system/engine-revert.service";
-/// Starts it at the next boot.
-const WANTED: &str = "/etc/systemd/system/multi-user.target.wants/engine-revert.service";
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -68,18 +64,11 @@ fn start_unit(state_dir: &Path, program: &Path) -> bool {
     // A shell, because security policies may not let systemd itself run what is below /var.
     let text = format!(
         "[Unit]\nDescription=Puts back what engine changed and nobody confirmed\n\n\
-         [Service]\nExecStart=/bin/sh -c 'exec \"$0\" --state-dir {STATE_DIR} revert' {}\n",
+         [Service]\nExecStart=/bin/sh -c 'exec \"$0\" --state-dir {STATE_DIR} revert' {}\n\n\
+         [Install]\nWantedBy=multi-user.target\n",
         program.display().to_string().replace('%', "%%")
     );
-    let written = || -> io::Result<()> {
-        fs::write(UNIT_FILE, text)?;
-        fs::create_dir_all(Path::new(WANTED).parent().unwrap_or(Path::new("/")))?;
-        match symlink(UNIT_FILE, WANTED) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        }
-    };
-    written().is_ok() && systemctl(&["daemon-reload"]) && systemctl(&["start", UNIT])
+    fs::write(UNIT_FILE, text).is_ok() && systemctl(&["enable", "--now", UNIT])
 }
 
 fn systemctl(arguments: &[&str]) -> bool {
@@ -98,13 +87,8 @@ fn begins(state_dir: &Path) -> bool {
     false
 }
 
-fn watched(state_dir: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600).open(state_dir.join(WATCHED))
-}
-
 fn is_watched(state_dir: &Path) -> bool {
-    let Ok(file) = watched(state_dir) else { return false };
+    let Ok(file) = lock_file(state_dir, WATCHED) else { return false };
     // Shared, so that two who look do not take each other for a watchdog.
     flock(&file, FlockOperation::NonBlockingLockShared).is_err()
 }
@@ -114,7 +98,7 @@ pub fn watch(settings: &Settings) -> Result<(), String> {
     // The end of the agent's session must not end it. Who leads a group has a session of its own already.
     let _ = setsid();
     let state_dir = &settings.state_dir;
-    let file = watched(state_dir).map_err(|error| format!("{}: {error}", state_dir.display()))?;
+    let file = lock_file(state_dir, WATCHED).map_err(|error| format!("{}: {error}", state_dir.display()))?;
     // One is enough. Somebody may only look whether there is one.
     let deadline = Instant::now() + BEGIN;
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -152,13 +136,14 @@ pub fn put_back_if_due(settings: &Settings, _lock: &Lock) -> bool {
         return false;
     }
     let facts = Sources::of(state_dir).collect();
-    converge::put_back(&mut Node::new(settings.clone(), facts), &pending);
+    converge::put_back(&mut Node::new(settings.clone(), facts), pending);
     forget(state_dir).is_ok()
 }
 
 fn remove_unit(state_dir: &Path) {
-    if state_dir == Path::new(STATE_DIR) && fs::remove_file(UNIT_FILE).is_ok() {
-        let _ = fs::remove_file(WANTED);
+    if state_dir == Path::new(STATE_DIR) && Path::new(UNIT_FILE).exists() {
+        systemctl(&["disable", UNIT]);
+        let _ = fs::remove_file(UNIT_FILE);
         systemctl(&["daemon-reload"]);
     }
 }
