@@ -41,6 +41,8 @@ pub struct Settings {
     pub parallel: usize,
     /// Attributes of this run alone, above all others.
     pub attributes: Attributes,
+    /// Whether updates may reboot nodes whose packages need it.
+    pub allow_reboot: bool,
     /// How it goes over the instances of layers, where the operator says so.
     pub rollout: Rollout,
     /// Who asks for it: a user on a machine.
@@ -291,6 +293,7 @@ impl Executor {
                 run.map_or_else(|| "plan".to_owned(), |run| run.to_string())
             ),
             run_attributes: settings.attributes.clone(),
+            allow_reboot: settings.allow_reboot,
             rollout: settings.rollout.clone(),
             named: named.to_vec(),
             permits: Semaphore::new(settings.parallel.max(1)),

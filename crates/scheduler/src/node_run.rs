@@ -224,6 +224,7 @@ impl NodeRun {
             command: step.event,
             online,
             facts: &self.facts,
+            allow_reboot: self.shared.allow_reboot,
         })
     }
 

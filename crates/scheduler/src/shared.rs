@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) deployments: Deployments,
     pub(crate) sources: Arc<dyn AppSources>,
     pub(crate) run_attributes: Attributes,
+    /// Whether updates may reboot nodes.
+    pub(crate) allow_reboot: bool,
     /// How the operator wants it to go over instances.
     pub(crate) rollout: Rollout,
     /// Instances that the operator asked for by name.

@@ -1,7 +1,7 @@
 //! Notifications that a run broke off before: given by the next one, once. And a run that outlives a reboot.
 #![cfg(feature = "real-hosts")]
 
-use engine_e2e_tests::{Site, eventually, switch_on};
+use engine_e2e_tests::{Run, Site, eventually, switch_on};
 use engine_test_hosts::Host;
 use serde_json::{Value, json};
 
@@ -117,6 +117,34 @@ fn a_reboot_that_a_resource_asks_for_is_part_of_the_run() {
     }
     let again = site.engine.json(&["run", "setup"]).exits(0);
     assert_eq!(again.count("node-1", "changed"), 0, "{}", again.output);
+}
+
+#[test]
+fn updates_reboot_a_host_whose_packages_need_it_if_they_may() {
+    let site = Site::up("n-update", &["node-1"]);
+    let host = site.host("node-1");
+    site.write_probe_stack(&json!([]), "");
+    site.engine.json(&["run", "setup"]).exits(0);
+    // What Debian's packages of the kernel leave behind.
+    host.check_exec(["sh", "-c", "touch /run/reboot-required; echo linux-image > /run/reboot-required.pkgs"])
+        .unwrap();
+    let update = ["run", "update-dependencies"];
+    let reboots = |run: &Run| run.events.iter().filter(|event| event["type"] == "rebooted").count();
+    assert_eq!(reboots(&site.engine.json(&update).exits(0)), 0, "nobody allowed it");
+
+    let allowed = [update.as_slice(), &["--allow-reboot"]].concat();
+    let before = host.init_pid().expect("it runs");
+    let run = site.engine.start(&[allowed.as_slice(), &["--json"]].concat());
+    host.wait_reboot(before).expect("it reboots");
+    let run = run.wait().exits(0);
+    assert_eq!(reboots(&run), 1, "{}", run.output);
+    let why = run.events.iter().find(|event| event["type"] == "rebooting").unwrap();
+    assert_eq!(why["reason"], "packages need it: linux-image", "{}", run.output);
+    assert_eq!(run.result("node-1"), "successful");
+    let again = site.engine.json(&allowed).exits(0);
+    assert_eq!((reboots(&again), again.counts("changed")), (0, 0), "{}", again.output);
+    let elsewhere = site.engine.text(&["run", "setup", "--allow-reboot"]).exits(2);
+    assert!(elsewhere.errors.contains("`--allow-reboot` is for update-dependencies"), "{}", elsewhere.errors);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::{
     command::Run,
     node::Node,
     overlay::{Overlay, Prediction},
+    packages::manager,
     provider::{Check, Context, Error, property, unsupported},
 };
 
@@ -32,7 +33,16 @@ pub fn check<'r>(
     action: Action,
     context: &mut Context<'_>,
 ) -> Result<Check<'r>, Error> {
-    let reason = spec.reason.clone().unwrap_or_else(|| spec.name.clone());
+    let mut reason = spec.reason.clone().unwrap_or_else(|| spec.name.clone());
+    if spec.if_needed && action == Action::RequestReboot {
+        if context.mode == Mode::Plan
+            && let Some(because) = context.opaque()
+        {
+            return Ok(Check::Unknown(because));
+        }
+        let Some(why) = manager::of(context)?.reboot_required() else { return Ok(Check::UpToDate) };
+        reason = format!("{reason}: {why}");
+    }
     let planned = match context.mode {
         Mode::Plan => context.overlay.value(KEY).map(|value| value.map(ToOwned::to_owned)),
         Mode::Apply => None,

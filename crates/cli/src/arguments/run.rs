@@ -108,6 +108,10 @@ pub(crate) struct RequestArguments {
     #[arg(long)]
     pub(crate) with_shared: bool,
 
+    /// Let update-dependencies reboot instances whose packages need it, and wait for them
+    #[arg(long)]
+    pub(crate) allow_reboot: bool,
+
     /// A recipe for execute-recipes; may be repeated, and they run in this order
     #[arg(long, value_name = "COOKBOOK::RECIPE")]
     pub(crate) recipe: Vec<RecipeName>,

@@ -40,11 +40,17 @@ const SCREEN_INTERVAL: Duration = Duration::from_millis(4);
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a mode's runs are carried out.
-pub(crate) fn settings(options: &RunOptions, mode: Mode, comment: &str, attributes: Attributes) -> Settings {
+pub(crate) fn settings(
+    options: &RunOptions,
+    mode: Mode,
+    comment: &str,
+    request: Option<&RequestArguments>,
+) -> Settings {
     Settings {
         mode,
         parallel: usize::from(options.parallel),
-        attributes,
+        attributes: request.map(attributes).unwrap_or_default(),
+        allow_reboot: request.is_some_and(|request| request.allow_reboot),
         rollout: Rollout::default(),
         operator: operator(),
         comment: comment.to_owned(),
@@ -74,6 +80,7 @@ pub(crate) fn request(command: Command, arguments: &RequestArguments) -> Result<
     };
     only(arguments.to.is_some(), "--to", Command::Rollback)?;
     only(arguments.with_shared, "--with-shared", Command::Undeploy)?;
+    only(arguments.allow_reboot, "--allow-reboot", Command::UpdateDependencies)?;
     if command != Command::Setup {
         only(arguments.migrate, "--migrate", Command::Deploy)?;
     }
@@ -90,7 +97,7 @@ pub(crate) fn request(command: Command, arguments: &RequestArguments) -> Result<
 }
 
 /// The attributes of a run.
-pub(crate) fn attributes(arguments: &RequestArguments) -> Attributes {
+fn attributes(arguments: &RequestArguments) -> Attributes {
     settings::attributes(arguments.custom_json.as_ref(), &arguments.set)
 }
 

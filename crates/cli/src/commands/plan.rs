@@ -25,7 +25,7 @@ fn plan_or_fail(global: &GlobalOptions, arguments: &PlanArguments) -> Result<Exi
     let runtime = commands::load_cookbooks(global, &manifest, execution::limits(&options.limits))?;
     commands::check_requested(&request, &runtime)?;
     let runtime = Arc::new(runtime);
-    let settings = execution::settings(options, Mode::Plan, "", execution::attributes(&arguments.request));
+    let settings = execution::settings(options, Mode::Plan, "", Some(&arguments.request));
     let Some(out) = &arguments.out else {
         let summary =
             execution::execute(global, &manifest, runtime, options, Mode::Plan, async |executor| {

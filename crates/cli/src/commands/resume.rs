@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use engine_manifest::Manifest;
-use engine_model::{Attributes, Name, RunId, RunRecord, RunState};
+use engine_model::{Name, RunId, RunRecord, RunState};
 use engine_protocol::Mode;
 use engine_scheduler::{
     RunSummary, lock,
@@ -27,7 +27,7 @@ pub(crate) fn resume(global: &GlobalOptions, arguments: &ResumeArguments) -> Res
         }
         let runtime =
             Arc::new(commands::load_cookbooks(global, &manifest, execution::limits(&options.limits))?);
-        let settings = execution::settings(options, Mode::Apply, "", Attributes::default());
+        let settings = execution::settings(options, Mode::Apply, "", None);
         let summary =
             execution::execute(global, &manifest, runtime, options, Mode::Apply, async |executor| {
                 executor.resume(arguments.run, &settings).await

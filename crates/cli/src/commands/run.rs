@@ -57,10 +57,9 @@ fn run_command(
     let runtime = load(global, &manifest, options)?;
     commands::check_requested(request, &runtime)?;
     let runtime = Arc::new(runtime);
-    let attributes = execution::attributes(&arguments.request);
     let settings = Settings {
         rollout: arguments.rollout.rollout(),
-        ..execution::settings(options, Mode::Apply, &arguments.comment, attributes)
+        ..execution::settings(options, Mode::Apply, &arguments.comment, Some(&arguments.request))
     };
     let (summary, left) =
         execution::execute(global, &manifest, runtime, options, Mode::Apply, async |executor| {
@@ -87,10 +86,9 @@ fn run_saved(
     } else {
         Arc::new(EvaluatesNothing)
     };
-    let attributes = execution::attributes(&arguments.request);
     let settings = Settings {
         rollout: arguments.rollout.rollout(),
-        ..execution::settings(options, Mode::Apply, &arguments.comment, attributes)
+        ..execution::settings(options, Mode::Apply, &arguments.comment, Some(&arguments.request))
     };
     let (summary, left) =
         execution::execute(global, &manifest, evaluator, options, Mode::Apply, async |executor| {
@@ -143,8 +141,7 @@ async fn verified(
         }),
         stop: executor.stop.clone(),
     };
-    let attributes = execution::attributes(&arguments.request);
-    let settings = execution::settings(&arguments.options, Mode::Plan, "", attributes);
+    let settings = execution::settings(&arguments.options, Mode::Plan, "", Some(&arguments.request));
     let plan = verifier.run(request, &settings).await?;
     let mut left = std::mem::take(&mut *left.lock().unwrap_or_else(PoisonError::into_inner));
     if !plan.is_success() && left.is_empty() {

@@ -105,7 +105,14 @@ pub(super) static REBOOT: TypeDefinition = TypeDefinition {
     documentation: "A reboot at the end of the run, after all notifications; the run waits for the node and goes on. A request that a broken run left is carried out by the next run that declares the reboot, and its plan says so. Granted as `reboot`.",
     identity: Some(property("name", ValueType::Text, "What asks for it.")),
     actions: &[Action::Nothing, Action::RequestReboot, Action::Cancel],
-    properties: &[property("reason", ValueType::Text, "Why, for people.")],
+    properties: &[
+        property("reason", ValueType::Text, "Why, for people."),
+        property(
+            "if_needed",
+            ValueType::Boolean,
+            "Only if the node's packages need one, as after an update of the kernel: `/run/reboot-required` with apt, `needs-restarting` with dnf and yum, `needs-rebooting` with zypper. Default false.",
+        ),
+    ],
     example: concat!(
         "ctx.reboot(\"new kernel\").reason(\"the kernel was updated\").declare()?;\n",
         "ctx.package(\"linux-image-amd64\")\n",

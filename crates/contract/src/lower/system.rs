@@ -162,5 +162,9 @@ pub(super) fn limits(declared: &Declared<'_>) -> Lowered<Spec> {
 }
 
 pub(super) fn reboot(declared: &Declared<'_>) -> Lowered<Spec> {
-    Ok(Spec::Reboot(RebootSpec { name: declared.title()?, reason: declared.line("reason")? }))
+    Ok(Spec::Reboot(RebootSpec {
+        name: declared.title()?,
+        reason: declared.line("reason")?,
+        if_needed: declared.boolean("if_needed"),
+    }))
 }

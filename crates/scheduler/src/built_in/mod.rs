@@ -33,6 +33,8 @@ pub struct Situation<'a> {
     pub online: &'a [Name],
     /// What the node is.
     pub facts: &'a Facts,
+    /// Whether updates may reboot it.
+    pub allow_reboot: bool,
 }
 
 /// What engine declares, in order.
@@ -44,6 +46,7 @@ pub fn resources(situation: &Situation<'_>) -> Vec<BuiltInResource> {
         time_sync::resources,
         users::resources,
         packages::resources,
+        updates::reboot,
     ];
     topics.iter().flat_map(|resources| resources(situation)).collect()
 }

@@ -29,21 +29,28 @@ fn stack() -> Stack {
     }
 }
 
+/// What updates are, a reboot with them where it is allowed.
+const UPDATES: &str = "updates: package_update\n\
+    updates: reboot[updates] reason=packages need it if_needed=true -> request_reboot";
+
 /// What is declared, a line each, for reading.
 fn script(stack: &Stack, instance: &str, command: Command, online: &[&str], facts: &Facts) -> String {
     let online: Vec<Name> = online.iter().map(|text| name(text)).collect();
     let instance = stack.instance(&name(instance)).unwrap();
-    let lines: Vec<String> = resources(&Situation { stack, instance, command, online: &online, facts })
-        .into_iter()
-        .map(|resource| {
-            let mut words = vec![format!("{}: {resource}", resource.recipe)];
-            words.extend(resource.properties.iter().map(|(name, value)| format!("{name}={}", said(value))));
-            words.extend(resource.only_if.iter().map(|guard| format!("only_if={}", condition(guard))));
-            words.extend(resource.not_if.iter().map(|guard| format!("not_if={}", condition(guard))));
-            words.extend(resource.actions.iter().map(|action| format!("-> {}", action.name())));
-            words.join(" ")
-        })
-        .collect();
+    let lines: Vec<String> =
+        resources(&Situation { stack, instance, command, online: &online, facts, allow_reboot: true })
+            .into_iter()
+            .map(|resource| {
+                let mut words = vec![format!("{}: {resource}", resource.recipe)];
+                words.extend(
+                    resource.properties.iter().map(|(name, value)| format!("{name}={}", said(value))),
+                );
+                words.extend(resource.only_if.iter().map(|guard| format!("only_if={}", condition(guard))));
+                words.extend(resource.not_if.iter().map(|guard| format!("not_if={}", condition(guard))));
+                words.extend(resource.actions.iter().map(|action| format!("-> {}", action.name())));
+                words.join(" ")
+            })
+            .collect();
     lines.join("\n")
 }
 
@@ -107,14 +114,14 @@ fn updates_are_installed_at_setup_unless_a_layer_says_otherwise() {
     let mut stack = stack();
     let on = |stack: &Stack, instance, command| script(stack, instance, command, &[], &Facts::default());
     assert_eq!(on(&stack, "both", Command::Setup), "updates: package_update");
-    assert_eq!(on(&stack, "both", Command::UpdateDependencies), "updates: package_update");
+    assert_eq!(on(&stack, "both", Command::UpdateDependencies), UPDATES);
     assert_eq!(on(&stack, "both", Command::Deploy), "");
     stack.layers[1].update_on_setup = Some(false);
     assert_eq!(on(&stack, "lb-1", Command::Setup), "updates: package_update");
     assert_eq!(on(&stack, "both", Command::Setup), "");
     stack.update_on_setup = false;
     assert_eq!(on(&stack, "lb-1", Command::Setup), "");
-    assert_eq!(on(&stack, "both", Command::UpdateDependencies), "updates: package_update");
+    assert_eq!(on(&stack, "both", Command::UpdateDependencies), UPDATES);
 }
 
 #[test]

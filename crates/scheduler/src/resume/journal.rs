@@ -33,6 +33,9 @@ pub struct Intent {
     pub named: Vec<Name>,
     /// Attributes of the run.
     pub attributes: Attributes,
+    /// Whether updates may reboot nodes.
+    #[serde(default)]
+    pub allow_reboot: bool,
     /// How the operator wants it to go over instances.
     pub rollout: Rollout,
     /// What it deploys.

@@ -46,6 +46,7 @@ impl Intent {
             plan,
             named: request.instances.clone(),
             attributes: settings.attributes.clone(),
+            allow_reboot: settings.allow_reboot,
             rollout: settings.rollout.clone(),
             deploying: Deploying::default(),
         }
@@ -72,6 +73,7 @@ impl Executor {
             self.check(record.id, &intent)?;
             let settings = Settings {
                 attributes: intent.attributes.clone(),
+                allow_reboot: intent.allow_reboot,
                 rollout: intent.rollout.clone(),
                 comment: record.run.comment.clone(),
                 ..settings.clone()

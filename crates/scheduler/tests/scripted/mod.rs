@@ -279,6 +279,7 @@ fn settings() -> Settings {
         mode: Mode::Apply,
         parallel: 4,
         attributes: Attributes::default(),
+        allow_reboot: false,
         operator: "ana@desk".to_owned(),
         comment: String::new(),
         rollout: Rollout::default(),

@@ -31,6 +31,7 @@ pub(crate) fn intent() -> Box<Intent> {
         plan: RunPlan { command: Command::Setup, primary: Vec::new(), reaction: Vec::new() },
         named: vec![name("web-1")],
         attributes: Attributes::default(),
+        allow_reboot: false,
         rollout: Rollout::default(),
         deploying: Deploying::default(),
     })

@@ -134,5 +134,8 @@ resources! {
     Reboot = system::reboot(name: Text) {
         /// Why, for people.
         reason: Text,
+        /// Only if the node's packages need one, as after an update of the kernel: `/run/reboot-required`
+        /// with apt, `needs-restarting` with dnf and yum, `needs-rebooting` with zypper. Default false.
+        if_needed: Boolean,
     }
 }

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use engine_manifest::Manifest;
-use engine_model::{Attributes, Command, InstanceStatus, Name};
+use engine_model::{Command, InstanceStatus, Name};
 use engine_protocol::Mode;
 use engine_runtime::Runtime;
 use engine_scheduler::{Request, RunSummary};
@@ -77,7 +77,7 @@ pub(super) fn run(
     instance: &Name,
 ) -> Result<RunSummary, Failure> {
     let request = Request { instances: vec![instance.clone()], ..Request::new(command) };
-    let settings = execution::settings(options, Mode::Apply, "", Attributes::default());
+    let settings = execution::settings(options, Mode::Apply, "", None);
     execution::execute(global, manifest, Arc::new(runtime), options, Mode::Apply, async |executor| {
         executor.run(&request, &settings).await
     })

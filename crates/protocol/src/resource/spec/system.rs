@@ -72,4 +72,6 @@ pub struct RebootSpec {
     pub name: String,
     /// Why, for people.
     pub reason: Option<String>,
+    /// Whether it is only for a node whose packages need it.
+    pub if_needed: bool,
 }

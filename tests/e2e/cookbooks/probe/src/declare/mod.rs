@@ -567,6 +567,9 @@ pub(crate) fn declare(ctx: &Context, mut wanted: Wanted) -> Result<()> {
             if let Some(value) = wanted.text("reason")? {
                 builder = builder.reason(value);
             }
+            if let Some(value) = wanted.boolean("if_needed")? {
+                builder = builder.if_needed(value);
+            }
             common!(builder, general).declare()?;
         }
         "swap_file" => {
