@@ -82,7 +82,8 @@ fn build(root: &Path, out: &Path, target: &str, linker: Option<&str>, compiler: 
         .args(["build", "--package", "engine-agent", "--bin", "engine-agent", "--profile", "agent"])
         .args(["--target", target, "--target-dir"])
         .arg(&target_directory)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        // It ends where it panics, so nobody looks up how to walk its stack.
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET")
         // Not the wrapper that clippy puts in rustc's place.
