@@ -70,11 +70,16 @@ pub fn is_reference(text: &str) -> bool {
     matches!(&find(text.as_bytes())[..], [found] if found.name.is_some() && !found.quoted && found.range == (0..text.len()))
 }
 
-/// A text as it stands between double quotes in files that shells and systemd's `EnvironmentFile` read. Line breaks
-/// stay; there is no way to write a zero byte.
+/// A text as it stands between double quotes in files that shells and systemd's `EnvironmentFile` read. Line breaks stay.
 pub fn quote(text: &str) -> String {
     let escape = |c: char| matches!(c, '"' | '\\' | '$' | '`').then_some('\\').into_iter().chain([c]);
     text.chars().flat_map(escape).collect()
+}
+
+/// Whether who reads a quoted text gets it. A shell takes all but a zero byte; systemd (`env_value_is_valid`) drops a
+/// variable with other control characters than tabs and line breaks in it.
+pub fn can_be_quoted(text: &str) -> bool {
+    !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n'))
 }
 
 /// The same of a text with references in it: their values will be quoted.

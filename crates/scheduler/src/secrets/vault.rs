@@ -74,7 +74,7 @@ impl Vault {
         secret::places(&mut resource.spec, &mut |place: Place<'_>| {
             let revealed = secret::replace(place.bytes(), |found| {
                 let value = found.name.as_ref().and_then(|name| values.get(name)).ok_or(())?.expose();
-                if !place.takes(value.as_bytes()) || (found.quoted && value.contains('\0')) {
+                if !place.takes(value.as_bytes()) || (found.quoted && !secret::can_be_quoted(value)) {
                     misfit.clone_from(&found.name);
                 }
                 let value = if found.quoted { secret::quote(value) } else { value.to_owned() };
@@ -259,7 +259,7 @@ mod tests {
             let value = match name {
                 "locked" => Err(SecretFailure { message: "no key".into(), hint: Some("get one".into()) }),
                 "quotes" => Ok(SecretValue::new(Zeroizing::new("a\"b$c\\d`e".into()))),
-                "zero" => Ok(SecretValue::new(Zeroizing::new("a\0b".into()))),
+                "bell" => Ok(SecretValue::new(Zeroizing::new("a\x07b".into()))),
                 "lines" => Ok(SecretValue::new(Zeroizing::new("one\r\nX-Evil: two".into()))),
                 _ => Ok(SecretValue::new(Zeroizing::new(format!("value of {name}")))),
             };
@@ -273,7 +273,7 @@ mod tests {
             source: SecretSource::Environment(String::new()),
         };
         Vault::new(
-            ["db", "locked", "lines", "quotes", "zero"].map(secret).to_vec(),
+            ["db", "locked", "lines", "quotes", "bell"].map(secret).to_vec(),
             Arc::clone(asked) as Arc<dyn SecretProvider>,
         )
     }
@@ -352,8 +352,8 @@ mod tests {
             panic!("{revealed:?}")
         };
         assert_eq!(String::from_utf8_lossy(content), r#"a"b$c\d`e "a\"b\$c\\d\`e""#);
-        let error = vault.reveal(file("{{secret:zero:quoted}}")).await.unwrap_err().to_string();
-        assert!(error.contains("`zero`") && error.contains("cannot stand there"), "{error}");
+        let error = vault.reveal(file("{{secret:bell:quoted}}")).await.unwrap_err().to_string();
+        assert!(error.contains("`bell`") && error.contains("cannot stand there"), "{error}");
     }
 
     #[tokio::test]
