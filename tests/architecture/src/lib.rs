@@ -120,19 +120,32 @@ pub fn sources() -> Vec<Source> {
         collect(&package.directory.join("src"), &mut files);
     }
     files.sort();
-    files
-        .into_iter()
-        .map(|file| Source {
-            path: file.strip_prefix(&root).expect("crates are in the repository").display().to_string(),
-            text: fs::read_to_string(&file).expect("a source file is UTF-8"),
-        })
-        .collect()
+    files.into_iter().map(|file| source(&root, &file)).collect()
+}
+
+/// All of Rust in the repository: crates, tests, the SDK and cookbooks, but not what was built.
+pub fn all_sources() -> Vec<Source> {
+    let root = fs::canonicalize(root()).expect("the repository is there");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files.sort();
+    files.into_iter().map(|file| source(&root, &file)).collect()
+}
+
+fn source(root: &Path, file: &Path) -> Source {
+    Source {
+        path: file.strip_prefix(root).expect("it is in the repository").display().to_string(),
+        text: fs::read_to_string(file).expect("a source file is UTF-8"),
+    }
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a crate has a src").flatten() {
+    for entry in fs::read_dir(directory).expect("it can be read").flatten() {
         let path = entry.path();
         if path.is_dir() {
+            if [".git", "target"].iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
             collect(&path, files);
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             files.push(path);
