@@ -15,6 +15,13 @@ pub struct Aws {
     config: OnceCell<SdkConfig>,
 }
 
+/// An account that is known already, instead of the environment's.
+impl From<SdkConfig> for Aws {
+    fn from(config: SdkConfig) -> Self {
+        Aws { config: OnceCell::new_with(Some(config)) }
+    }
+}
+
 impl Aws {
     async fn config(&self) -> &SdkConfig {
         let load = || async {

@@ -19,7 +19,7 @@ fn an_app_comes_from_s3_and_its_instances_need_no_credentials() {
     assert!(packed.unwrap().success());
     let summed = Command::new("sha256sum").arg(&archive).output().unwrap();
     let checksum = String::from_utf8(summed.stdout).unwrap()[..64].to_owned();
-    let write_stack = |key: &str| {
+    let write_stack = |site: &Site, key: &str| {
         site.write_stack(&format!(
             "update_on_setup = false\n\
              [cookbooks.probe]\npath = \"{}\"\n[cookbooks.probe.grants]\n{PROBE_GRANTS}\
@@ -34,7 +34,7 @@ fn an_app_comes_from_s3_and_its_instances_need_no_credentials() {
     aws.put_object("releases", "shop-1.tar.gz", &fs::read(&archive).unwrap());
 
     // The object is not there: nothing is done, and the run says what to look at.
-    write_stack("shop-2.tar.gz");
+    write_stack(&site, "shop-2.tar.gz");
     let missing = site.engine.text(&["run", "setup"]).exits(1);
     assert!(
         missing.errors.contains("s3://releases/shop-2.tar.gz cannot be fetched: http status: 404")
@@ -43,7 +43,21 @@ fn an_app_comes_from_s3_and_its_instances_need_no_credentials() {
         missing.errors
     );
 
-    write_stack("shop-1.tar.gz");
+    // Without credentials in the environment likewise.
+    let environment = std::mem::take(&mut site.engine.environment);
+    let nowhere = [("AWS_CONFIG_FILE", "/nonexistent"), ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")];
+    site.engine.environment = environment
+        .iter()
+        .filter(|(name, _)| name != "AWS_ACCESS_KEY_ID")
+        .cloned()
+        .chain(nowhere.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect();
+    let nobody = site.engine.text(&["run", "setup"]).exits(1);
+    let told = &nobody.errors;
+    assert!(told.contains("no credentials for AWS") && told.contains("AWS_PROFILE"), "{told}");
+    site.engine.environment = environment;
+
+    write_stack(&site, "shop-1.tar.gz");
     let run = site.engine.json(&["run", "setup"]).exits(0);
     let page = site.host("node-1").check_exec(["cat", "/srv/www/shop/current/page"]).unwrap();
     assert_eq!(page, "from a bucket");
