@@ -7,6 +7,7 @@ use engine_model::RunId;
 
 use crate::settings;
 
+mod cookbook;
 mod instance;
 mod resume;
 mod run;
@@ -14,6 +15,7 @@ mod secret;
 mod stack;
 mod state;
 
+pub(crate) use cookbook::{CookbookCommand, TestArguments};
 pub(crate) use instance::{
     AssignArguments, InstanceCommand, LeaveArguments, RegisterArguments, ShowArguments, SshArguments,
 };
@@ -319,38 +321,6 @@ pub(crate) enum RunsCommand {
         html: Option<PathBuf>,
         #[command(flatten)]
         state: StateArguments,
-    },
-}
-
-/// Commands on cookbooks.
-#[derive(Debug, Subcommand)]
-pub(crate) enum CookbookCommand {
-    /// Build cookbooks into components: DIR/target/NAME.wasm
-    #[command(after_help = "A directory with a Cargo.toml is built with cargo for wasm32-unknown-unknown.
-Any other needs an executable `build`, which gets the path of the component to write.
-Metadata comes from cookbook.toml; templates/ and files/ travel inside the component.")]
-    Build {
-        /// Directories with a cookbook.toml
-        #[arg(required = true)]
-        directories: Vec<PathBuf>,
-    },
-    /// Put metadata, templates and files into a component that another tool built
-    Pack {
-        /// The component
-        component: PathBuf,
-        /// Directory with the cookbook.toml
-        directory: PathBuf,
-        /// Where to write the cookbook
-        #[arg(long, short)]
-        output: PathBuf,
-    },
-    /// Show what a cookbook is and asks for, without running it
-    Inspect {
-        /// The component, or a directory in which it was built
-        cookbook: PathBuf,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 

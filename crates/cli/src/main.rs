@@ -52,7 +52,7 @@ fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Runs(command) => commands::runs::runs(&command),
         Command::Secret(command) => commands::secret::secret(&command),
         Command::Unlock { id, stack, state } => commands::unlock::unlock(&id, &stack, state.given()),
-        Command::Cookbook(command) => commands::cookbook::cookbook(&command),
+        Command::Cookbook(command) => commands::cookbook::cookbook(&global, &command),
         Command::Cache(command) => commands::cache::cache(&global, &command),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { directory } => commands::manual::man(&directory),

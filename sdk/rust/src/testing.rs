@@ -33,7 +33,9 @@ use std::{fmt, fs, path::Path};
 use engine_contract::{Bundle, Collector, Node};
 pub use engine_contract::{
     Metadata, StackView,
+    fixtures::{app, debian, instance},
     node::{AppView, InstanceView},
+    render::render,
 };
 pub use engine_protocol::{Collection, Facts, Grants, Resource, facts};
 use serde_json::{Value, json};
@@ -120,16 +122,7 @@ impl Harness {
             read_directory(&directory.join(part), part, &mut bundle);
         }
         let grants = metadata.capabilities.clone();
-        let node = Node {
-            facts: debian(),
-            attributes: json!({}),
-            stack: StackView {
-                name: "test".into(),
-                event: "setup".into(),
-                this_instance: instance("node-1", "192.0.2.1", &[]),
-                ..StackView::default()
-            },
-        };
+        let node = engine_contract::fixtures::node();
         Harness { metadata, bundle, recipes, node, grants }
     }
 
@@ -248,92 +241,6 @@ fn read_directory(directory: &Path, below: &str, bundle: &mut Bundle) {
     }
 }
 
-/// Facts of a Debian 12 machine named `node-1`.
-#[allow(clippy::missing_panics_doc)]
-pub fn debian() -> Facts {
-    serde_json::from_value(json!({
-        "hostname": "node-1",
-        "fqdn": "node-1.example.org",
-        "domain": "example.org",
-        "platform": {"name": "debian", "family": "debian", "version": "12", "codename": "bookworm"},
-        "kernel": {"name": "Linux", "release": "6.1.0-18-amd64"},
-        "architecture": "x86_64",
-        "cpu_count": 2,
-        "cpu_model": "AMD EPYC",
-        "cpu_cores": 2,
-        "cpu_sockets": 1,
-        "memory_bytes": 4_294_967_296_u64,
-        "virtualization": "kvm",
-        "disks": [
-            {
-                "name": "vda",
-                "size_bytes": 21_474_836_480_u64,
-                "partitions": [{"name": "vda1", "size_bytes": 21_473_787_904_u64}],
-            },
-        ],
-        "filesystems": [
-            {
-                "device": "/dev/vda1",
-                "mount_point": "/",
-                "fs_type": "ext4",
-                "size_bytes": 21_003_583_488_u64,
-                "options": ["rw", "relatime", "errors=remount-ro"],
-            },
-        ],
-        "interfaces": [
-            {
-                "name": "lo",
-                "mtu": 65536,
-                "state": "unknown",
-                "addresses": [{"address": "127.0.0.1", "prefix": 8}, {"address": "::1", "prefix": 128}],
-            },
-            {
-                "name": "eth0",
-                "mac_address": "02:00:00:00:00:01",
-                "mtu": 1500,
-                "state": "up",
-                "addresses": [{"address": "192.0.2.1", "prefix": 24}],
-            },
-        ],
-        "ipaddress": "192.0.2.1",
-        "default_interface": "eth0",
-        "default_gateway": "192.0.2.254",
-        "init_system": "systemd",
-        "package_manager": "apt",
-        "users": [
-            {"name": "root", "uid": 0, "gid": 0, "home": "/root", "shell": "/bin/bash"},
-            {"name": "www-data", "uid": 33, "gid": 33, "home": "/var/www", "shell": "/usr/sbin/nologin"},
-        ],
-        "groups": [
-            {"name": "root", "gid": 0},
-            {"name": "adm", "gid": 4, "members": ["www-data"]},
-            {"name": "www-data", "gid": 33},
-        ],
-        "timezone": "Etc/UTC",
-        "locale": "C.UTF-8",
-        "selinux": "disabled",
-        "boot_time": 1_700_000_000,
-        "boot_id": "00000000-0000-4000-8000-000000000001",
-        "machine_id": "00000000000000000000000000000001",
-    }))
-    .expect("these are facts")
-}
-
-/// An instance for a [`StackView`]; its host name is its name.
-pub fn instance(name: &str, address: &str, layers: &[&str]) -> InstanceView {
-    InstanceView {
-        name: name.to_owned(),
-        hostname: name.to_owned(),
-        address: address.to_owned(),
-        layers: layers.iter().map(ToString::to_string).collect(),
-    }
-}
-
-/// An app for a [`StackView`].
-pub fn app(name: &str, layers: &[&str], attributes: Value) -> AppView {
-    AppView { name: name.to_owned(), layers: layers.iter().map(ToString::to_string).collect(), attributes }
-}
-
 impl fmt::Display for Evaluation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for recipe in &self.included {
@@ -344,107 +251,4 @@ impl fmt::Display for Evaluation {
         }
         formatter.write_str(&render(&self.collection))
     }
-}
-
-/// A collection as text, the same for the same collection: for snapshots.
-///
-/// Values that are not set are left out, and so is what the resource's name says already.
-pub fn render(collection: &Collection) -> String {
-    collection.resources.iter().map(|resource| Rendered { collection, resource }.to_string()).collect()
-}
-
-struct Rendered<'a> {
-    collection: &'a Collection,
-    resource: &'a Resource,
-}
-
-impl fmt::Display for Rendered<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Rendered { collection, resource } = self;
-        write!(formatter, "{resource}")?;
-        for (index, action) in resource.actions.iter().enumerate() {
-            write!(formatter, "{} {action}", if index == 0 { "" } else { "," })?;
-        }
-        writeln!(formatter)?;
-
-        let spec = serde_json::to_value(&resource.spec).map_err(|_| fmt::Error)?;
-        let fields = spec.as_object().and_then(|spec| spec.values().next()).and_then(Value::as_object);
-        for (name, value) in fields.into_iter().flatten() {
-            write_field(formatter, name, value, &resource.name)?;
-        }
-
-        let common = &resource.common;
-        for notification in &common.notifies {
-            let target = collection.resources.iter().find(|resource| resource.id == notification.target);
-            let target = target.map_or_else(|| "?".to_owned(), ToString::to_string);
-            let timing = format!("{:?}", notification.timing).to_lowercase();
-            writeln!(formatter, "  notifies: {} {target}, {timing}", notification.action)?;
-        }
-        for guard in &common.only_if {
-            writeln!(formatter, "  only_if: {guard}")?;
-        }
-        for guard in &common.not_if {
-            writeln!(formatter, "  not_if: {guard}")?;
-        }
-        if common.retries > 0 {
-            writeln!(formatter, "  retries: {}, every {} s", common.retries, common.retry_delay_seconds)?;
-        }
-        if common.sensitive {
-            writeln!(formatter, "  sensitive")?;
-        }
-        if common.ignore_failure {
-            writeln!(formatter, "  ignore_failure")?;
-        }
-        if let Some(seconds) = common.timeout_seconds {
-            writeln!(formatter, "  timeout: {seconds} s")?;
-        }
-        if common.confirm_seconds.is_some() {
-            writeln!(formatter, "  confirm: true")?;
-        }
-        if let Some(mask) = common.umask {
-            writeln!(formatter, "  umask: {mask:04o}")?;
-        }
-        Ok(())
-    }
-}
-
-#[allow(clippy::match_same_arms)] // One arm for each reason to leave a field out.
-fn write_field(formatter: &mut fmt::Formatter<'_>, name: &str, value: &Value, known: &str) -> fmt::Result {
-    match (name, value) {
-        (_, Value::Null | Value::Bool(false)) => Ok(()),
-        ("names" | "argv", _) => Ok(()),
-        (_, Value::Array(values)) if values.is_empty() && name != "content" => Ok(()),
-        // What is zero, empty or `false` in the protocol was not asked for.
-        (_, Value::Number(number)) if number.as_u64() == Some(0) && name != "mode" => Ok(()),
-        ("returns", value) if *value == json!([0]) => Ok(()),
-        (_, Value::String(text)) if text.is_empty() || text == known => Ok(()),
-        ("access" | "process" | "verify", Value::Object(parts)) => {
-            parts.iter().try_for_each(|(name, value)| write_field(formatter, name, value, known))
-        }
-        ("mode", Value::Number(mode)) => writeln!(formatter, "  mode: {:04o}", mode.as_u64().unwrap_or(0)),
-        ("content", Value::Array(bytes)) => {
-            let bytes: Vec<u8> =
-                bytes.iter().filter_map(Value::as_u64).filter_map(|byte| u8::try_from(byte).ok()).collect();
-            write_content(formatter, &bytes)
-        }
-        (_, Value::String(text)) => writeln!(formatter, "  {name}: {text}"),
-        (_, value) => writeln!(formatter, "  {name}: {value}"),
-    }
-}
-
-fn write_content(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return writeln!(formatter, "  content: {} bytes", bytes.len());
-    };
-    if text.is_empty() {
-        return writeln!(formatter, "  content: empty");
-    }
-    writeln!(formatter, "  content:")?;
-    for line in text.lines() {
-        writeln!(formatter, "    | {line}")?;
-    }
-    if !text.ends_with('\n') {
-        writeln!(formatter, "    (no line break at the end)")?;
-    }
-    Ok(())
 }
