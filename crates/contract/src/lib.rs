@@ -33,5 +33,8 @@ pub use metadata::Metadata;
 pub use node::{Bundles, Node, StackView};
 pub use package::{Bundle, Package, PackageError};
 
-/// The version of the WIT package `engine:cookbook` that this build speaks.
-pub const WIT_VERSION: &str = "0.1.0";
+/// The versions of the WIT package `engine:cookbook` that this build serves, the newest last. What is released is frozen.
+pub const WIT_VERSIONS: [&str; 2] = ["0.1.0", WIT_VERSION];
+
+/// The newest version, which new cookbooks are built against.
+pub const WIT_VERSION: &str = "0.2.0";

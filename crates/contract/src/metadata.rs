@@ -6,6 +6,11 @@ use engine_protocol::Grants;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{
+    diagnose::did_you_mean,
+    error::{Code, ContractError},
+};
+
 /// The cookbook that engine's own resources are of, for example the updates of a setup. They need no
 /// grants, so no other cookbook may have the name.
 pub const BUILT_IN: &str = "engine";
@@ -24,11 +29,14 @@ pub struct Metadata {
     /// SPDX expression.
     #[serde(default)]
     pub license: String,
-    /// Version of the WIT package `engine:cookbook` it is built against; filled in when it is packed.
-    #[serde(default = "wit_version")]
-    pub wit: semver::Version,
+    /// Version of the WIT package `engine:cookbook` that the component is built against; filled in when it is packed.
+    #[serde(default)]
+    pub wit: Option<semver::Version>,
     /// Its recipes.
     pub recipes: BTreeMap<String, RecipeMetadata>,
+    /// Resources of its own making that recipes of any cookbook can declare (Chef's custom resources).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, ResourceMetadata>,
     /// The attributes it reads, by dotted path.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeMetadata>,
@@ -37,15 +45,41 @@ pub struct Metadata {
     pub capabilities: Grants,
 }
 
-fn wit_version() -> semver::Version {
-    crate::WIT_VERSION.parse().expect("the version of the WIT package is a version")
-}
-
 /// A recipe, as its cookbook describes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeMetadata {
     /// What it does.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// A resource of a cookbook's own making, as the cookbook describes it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceMetadata {
+    /// What it stands for.
+    #[serde(default)]
+    pub description: String,
+    /// What can be said of it.
+    #[serde(default)]
+    pub properties: BTreeMap<String, ResourceProperty>,
+}
+
+/// A property of such a resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceProperty {
+    /// The type that its value must have.
+    #[serde(rename = "type")]
+    pub value_type: AttributeType,
+    /// The value it has if nothing is said.
+    #[serde(default)]
+    pub default: Option<Value>,
+    /// Whether something must be said.
+    #[serde(default)]
+    pub required: bool,
+    /// What it is for.
     #[serde(default)]
     pub description: String,
 }
@@ -130,6 +164,16 @@ pub enum MetadataError {
         /// The default as JSON.
         default: String,
     },
+    /// A default of another type than the property's, or one that would never be used.
+    #[error("property `{property}` of the resource `{resource}`: {problem}")]
+    Property {
+        /// The resource.
+        resource: String,
+        /// Its property.
+        property: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A value of another type than the cookbook declares.
     #[error("attribute `{path}` must be of type {expected}, but is {value}")]
     Type {
@@ -145,7 +189,7 @@ pub enum MetadataError {
 impl Metadata {
     /// Checks what the types do not.
     pub fn validate(&self) -> Result<(), MetadataError> {
-        for name in std::iter::once(&self.name).chain(self.recipes.keys()) {
+        for name in std::iter::once(&self.name).chain(self.recipes.keys()).chain(self.resources.keys()) {
             let good = name.starts_with(|first: char| first.is_ascii_lowercase())
                 && name.len() <= 63
                 && name
@@ -171,6 +215,9 @@ impl Metadata {
                     default: default.to_string(),
                 });
             }
+        }
+        for (name, resource) in &self.resources {
+            resource.validate(name)?;
         }
         Ok(())
     }
@@ -207,6 +254,59 @@ impl Metadata {
             }
         }
         Ok(())
+    }
+}
+
+impl ResourceMetadata {
+    fn validate(&self, name: &str) -> Result<(), MetadataError> {
+        for (property, said) in &self.properties {
+            let problem = match &said.default {
+                Some(_) if said.required => "what must be said needs no default".to_owned(),
+                Some(default) if !said.value_type.admits(default) => {
+                    format!("it is declared as {}, but its default is {default}", said.value_type.name())
+                }
+                _ => continue,
+            };
+            return Err(MetadataError::Property {
+                resource: name.to_owned(),
+                property: property.clone(),
+                problem,
+            });
+        }
+        Ok(())
+    }
+
+    /// What the cookbook is to be given of what a recipe said: an object with all properties that have a value.
+    pub fn complete(&self, given: &Value) -> Result<Value, ContractError> {
+        let Value::Object(given) = given else {
+            let message = format!("the properties are {given}, but an object is wanted");
+            return Err(ContractError::new(Code::InvalidValue, message));
+        };
+        let invalid =
+            |property: &str, message: String| ContractError::new(Code::InvalidValue, message).on(property);
+        let mut complete = serde_json::Map::new();
+        for (name, value) in given {
+            let Some(said) = self.properties.get(name) else {
+                let known: Vec<&str> = self.properties.keys().map(String::as_str).collect();
+                return Err(invalid(name, format!("there is no such property{}", did_you_mean(name, known))));
+            };
+            if !said.value_type.admits(value) {
+                return Err(invalid(
+                    name,
+                    format!("it is {value}, but {} is wanted", said.value_type.name()),
+                ));
+            }
+            complete.insert(name.clone(), value.clone());
+        }
+        for (name, said) in &self.properties {
+            match &said.default {
+                _ if complete.contains_key(name) => {}
+                Some(default) => drop(complete.insert(name.clone(), default.clone())),
+                None if said.required => return Err(invalid(name, "it must be given".to_owned())),
+                None => {}
+            }
+        }
+        Ok(Value::Object(complete))
     }
 }
 
@@ -254,5 +354,30 @@ mod tests {
         let mut bad = metadata();
         bad.attributes.get_mut("nginx.port").unwrap().default = Some(json!("x"));
         assert!(matches!(bad.validate(), Err(MetadataError::Default { .. })));
+    }
+
+    #[test]
+    fn properties_of_a_resource_are_completed_and_checked() {
+        let site: ResourceMetadata = serde_json::from_value(json!({"properties": {
+            "port": {"type": "integer", "default": 80},
+            "root": {"type": "string", "required": true},
+            "title": {"type": "string"},
+        }}))
+        .unwrap();
+        let complete = site.complete(&json!({"root": "/srv"})).unwrap();
+        assert_eq!(complete, json!({"port": 80, "root": "/srv"}));
+        let message = |given| site.complete(&given).unwrap_err().to_string();
+        assert_eq!(message(json!({"port": 1})), "root: it must be given");
+        assert_eq!(message(json!({"root": 1})), "root: it is 1, but string is wanted");
+        assert_eq!(message(json!({"rot": "/srv"})), "rot: there is no such property; did you mean `root`?");
+        assert_eq!(message(json!([])), "the properties are [], but an object is wanted");
+    }
+
+    #[test]
+    fn a_default_that_cannot_be_is_refused() {
+        let mut bad = metadata();
+        let site = json!({"properties": {"port": {"type": "integer", "default": "x"}}});
+        bad.resources.insert("site".into(), serde_json::from_value(site).unwrap());
+        assert!(matches!(bad.validate(), Err(MetadataError::Property { .. })));
     }
 }

@@ -30,6 +30,8 @@ pub struct Package {
     pub bundle: Bundle,
     /// Every interface the component imports, as it writes it: `engine:cookbook/files@0.1.0`.
     pub imports: Vec<String>,
+    /// Version of the contract that it is built against.
+    pub wit: String,
 }
 
 /// Templates and files of a cookbook, by path: `templates/site.conf`, `files/logo.png`.
@@ -80,15 +82,29 @@ pub enum PackageError {
     /// It speaks another version of the contract.
     #[error(
         "the component is built against engine:cookbook@{found}, and this engine speaks {}; rebuild the cookbook or use another engine",
-        crate::WIT_VERSION
+        crate::WIT_VERSIONS.join(" and ")
     )]
     WitVersion {
-        /// The version that the component imports or says in its metadata.
+        /// The version that the component speaks, or says in its metadata.
         found: String,
     },
+    /// It speaks more than one version of the contract.
+    #[error(
+        "the component speaks engine:cookbook@{0} and engine:cookbook@{1}; build all of it against one version"
+    )]
+    WitVersions(String, String),
     /// The component does not export what makes it a cookbook.
     #[error("the component does not export `engine:cookbook/recipes@{}`", crate::WIT_VERSION)]
     NoRecipes,
+    /// Its metadata has resources, and the component none.
+    #[error(
+        "its metadata names resources of its own, but the component does not export `engine:cookbook/custom-resources@{}`",
+        crate::WIT_VERSION
+    )]
+    NoCustomResources,
+    /// The component has resources that its metadata does not name.
+    #[error("the component exports resources of its own, but its metadata names none under [resources]")]
+    UnnamedResources,
 }
 
 /// Why an archive is not a bundle.
@@ -164,7 +180,13 @@ impl Bundle {
 pub fn pack(component: &[u8], metadata: &Metadata, bundle: &Bundle) -> Result<Vec<u8>, PackageError> {
     metadata.validate()?;
     let mut packed = without_sections(component)?;
-    let metadata = serde_json::to_vec(metadata)?;
+    let version = Interfaces::of(&packed)?.version()?.ok_or(PackageError::NoRecipes)?;
+    let wit: semver::Version =
+        version.parse().map_err(|_| PackageError::WitVersion { found: version.clone() })?;
+    if let Some(said) = metadata.wit.as_ref().filter(|said| **said != wit) {
+        return Err(PackageError::WitVersions(version, said.to_string()));
+    }
+    let metadata = serde_json::to_vec(&Metadata { wit: Some(wit), ..metadata.clone() })?;
     // The metadata comes last and must be there: so a file that was cut anywhere is noticed.
     append_section(&mut packed, BUNDLE_SECTION, &bundle.to_archive()?);
     append_section(&mut packed, METADATA_SECTION, &metadata);
@@ -182,24 +204,19 @@ fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
 fn without_sections(component: &[u8]) -> Result<Vec<u8>, PackageError> {
     check_preamble(component)?;
     let mut kept = component.to_vec();
-    let mut depth = 0_u32;
     let mut ours = Vec::new();
-    for payload in Parser::new(0).parse_all(component) {
-        match payload? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) if depth > 0 => depth -= 1,
-            Payload::CustomSection(section)
-                if depth == 0 && [METADATA_SECTION, BUNDLE_SECTION].contains(&section.name()) =>
-            {
-                let range = section.range();
-                let (start, end) = (index(range.start), index(range.end));
-                let mut header = vec![wasm_encoder::SectionId::Custom as u8];
-                (end - start).encode(&mut header);
-                ours.push(start - header.len()..end);
-            }
-            _ => {}
+    each_section(component, |payload| {
+        if let Payload::CustomSection(section) = payload
+            && [METADATA_SECTION, BUNDLE_SECTION].contains(&section.name())
+        {
+            let range = section.range();
+            let (start, end) = (index(range.start), index(range.end));
+            let mut header = vec![wasm_encoder::SectionId::Custom as u8];
+            (end - start).encode(&mut header);
+            ours.push(start - header.len()..end);
         }
-    }
+        Ok(())
+    })?;
     for range in ours.into_iter().rev() {
         kept.drain(range);
     }
@@ -222,57 +239,111 @@ fn check_preamble(component: &[u8]) -> Result<(), PackageError> {
     }
 }
 
-/// Reads what a cookbook's file says of itself, and checks that it is whole.
-pub fn read(component: &[u8]) -> Result<Package, PackageError> {
-    check_preamble(component)?;
-    let mut metadata = None;
-    let mut bundle = None;
-    let mut imports = Vec::new();
-    let mut recipes = false;
+/// What a component imports and exports at its top level.
+#[derive(Debug, Default)]
+struct Interfaces {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Interfaces {
+    fn of(component: &[u8]) -> Result<Self, PackageError> {
+        let mut interfaces = Interfaces::default();
+        each_section(component, |payload| interfaces.note(payload))?;
+        Ok(interfaces)
+    }
+
+    fn note(&mut self, payload: &Payload<'_>) -> Result<(), PackageError> {
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone() {
+                    self.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone() {
+                    let export = export?;
+                    if export.kind == ComponentExternalKind::Instance {
+                        self.exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The version of the contract that all of it speaks.
+    fn version(&self) -> Result<Option<String>, PackageError> {
+        let mut versions =
+            self.imports.iter().chain(&self.exports).filter_map(|name| versioned(name)).map(|(_, of)| of);
+        let Some(first) = versions.next() else { return Ok(None) };
+        if let Some(other) = versions.find(|version| *version != first) {
+            return Err(PackageError::WitVersions(first.to_owned(), other.to_owned()));
+        }
+        if !crate::WIT_VERSIONS.contains(&first) {
+            return Err(PackageError::WitVersion { found: first.to_owned() });
+        }
+        Ok(Some(first.to_owned()))
+    }
+
+    fn exports(&self, interface: &str) -> bool {
+        self.exports.iter().any(|export| versioned(export).is_some_and(|(name, _)| name == interface))
+    }
+}
+
+/// Calls with each section at the top level.
+fn each_section<'a>(
+    component: &'a [u8],
+    mut call: impl FnMut(&Payload<'a>) -> Result<(), PackageError>,
+) -> Result<(), PackageError> {
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload?;
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) if depth > 0 => depth -= 1,
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    imports.push(import?.name.name.to_owned());
-                }
-            }
-            Payload::ComponentExportSection(section) if depth == 0 => {
-                for export in section {
-                    let export = export?;
-                    recipes |= export.kind == ComponentExternalKind::Instance
-                        && versioned(export.name.name).is_some_and(|(interface, _)| interface == "recipes");
-                }
-            }
-            Payload::CustomSection(section) if depth == 0 && section.name() == METADATA_SECTION => {
+            _ if depth == 0 => call(&payload)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads what a cookbook's file says of itself, and checks that it is whole.
+pub fn read(component: &[u8]) -> Result<Package, PackageError> {
+    check_preamble(component)?;
+    let mut metadata = None;
+    let mut bundle = None;
+    let mut interfaces = Interfaces::default();
+    each_section(component, |payload| {
+        match payload {
+            Payload::CustomSection(section) if section.name() == METADATA_SECTION => {
                 take(&mut metadata, METADATA_SECTION, section.data(), MAXIMUM_METADATA_BYTES)?;
             }
-            Payload::CustomSection(section) if depth == 0 && section.name() == BUNDLE_SECTION => {
+            Payload::CustomSection(section) if section.name() == BUNDLE_SECTION => {
                 take(&mut bundle, BUNDLE_SECTION, section.data(), MAXIMUM_BUNDLE_BYTES)?;
             }
             _ => {}
         }
-    }
-    if let Some((_, found)) = imports
-        .iter()
-        .filter_map(|import| versioned(import))
-        .find(|(_, version)| *version != crate::WIT_VERSION)
-    {
-        return Err(PackageError::WitVersion { found: found.to_owned() });
-    }
+        interfaces.note(payload)
+    })?;
+    let version = interfaces.version()?;
     let metadata: Metadata = serde_json::from_slice(metadata.ok_or(PackageError::NoMetadata)?)?;
     metadata.validate()?;
-    if metadata.wit.to_string() != crate::WIT_VERSION {
-        return Err(PackageError::WitVersion { found: metadata.wit.to_string() });
+    let version = version.filter(|_| interfaces.exports("recipes")).ok_or(PackageError::NoRecipes)?;
+    match &metadata.wit {
+        Some(said) if said.to_string() == version => {}
+        Some(said) => return Err(PackageError::WitVersions(version, said.to_string())),
+        None => return Err(PackageError::WitVersion { found: "no version".to_owned() }),
     }
-    if !recipes {
-        return Err(PackageError::NoRecipes);
+    match (metadata.resources.is_empty(), interfaces.exports("custom-resources")) {
+        (false, false) => return Err(PackageError::NoCustomResources),
+        (true, true) => return Err(PackageError::UnnamedResources),
+        _ => {}
     }
     let bundle = bundle.map_or_else(|| Ok(Bundle::default()), Bundle::from_archive)?;
-    Ok(Package { metadata, bundle, imports })
+    Ok(Package { metadata, bundle, imports: interfaces.imports, wit: version })
 }
 
 fn take<'a>(

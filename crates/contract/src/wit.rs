@@ -166,6 +166,29 @@ mod tests {
         }
     }
 
+    /// Cookbooks are built against them: what is released is never changed.
+    #[test]
+    fn released_versions_stay_as_they_are() {
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        for (version, digest) in
+            [("0.1.0", "ca076dc7d459aa11663c51e540e5773f2fc0451379b33796b92e7d8eadf41e2b")]
+        {
+            let mut files: Vec<_> =
+                std::fs::read_dir(wit.join(version)).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            let mut hasher = blake3::Hasher::new();
+            for file in &files {
+                hasher.update(file.file_name().unwrap().as_encoded_bytes());
+                hasher.update(&std::fs::read(file).unwrap());
+            }
+            assert_eq!(
+                hasher.finalize().to_hex().as_str(),
+                digest,
+                "wit/{version} is released, and was changed"
+            );
+        }
+    }
+
     /// Set `UPDATE_WIT=1` to write the files instead of comparing them.
     #[test]
     fn the_wit_files_are_those_of_the_definitions() {

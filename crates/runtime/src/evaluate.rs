@@ -2,9 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::Instant,
 };
 
@@ -18,22 +16,18 @@ use engine_scheduler::ports::{
     Checkpoint, EvaluateFailure, EvaluateRequest, EvaluationObserver, Evaluator, LogLevel, PortFuture,
 };
 use serde_json::Value;
-use wasmtime::{Engine, Store, Trap, UpdateDeadline, component::TypedFunc};
+use wasmtime::Engine;
 
 use crate::{
     built_in,
     cache::Cache,
     compile::{self, Ticker},
-    host::{State, WitError},
+    include::{self, Refused},
     library::{Cookbook, LoadError, load_all},
     limits::EvaluationLimits,
-    sandbox::MemoryLimit,
     turn::{Turn, Turns},
     visible::visible,
 };
-
-/// What the host needs of a thread's stack besides the guest's part.
-const HOST_STACK: usize = 3 * 1024 * 1024;
 
 /// Evaluates the cookbooks of one stack.
 pub struct Runtime {
@@ -103,7 +97,7 @@ impl Runtime {
         built_in::declare(&mut lock().collector, &request.built_in)
             .map_err(|(recipe, error)| failure(Some(recipe), &error))?;
         for recipe in &request.run_list {
-            match run(&evaluation, recipe) {
+            match include::run(&evaluation, recipe) {
                 Ok(()) => {}
                 Err(_) if lock().ended => return Ok(Collection::default()),
                 Err(error) => {
@@ -171,16 +165,18 @@ pub(crate) struct Evaluation {
     pub(crate) node: Node,
     /// What the node was before checkpoints changed it: handles may still speak of it.
     earlier_facts: Vec<Facts>,
-    engine: Engine,
-    limits: EvaluationLimits,
-    cookbooks: Arc<BTreeMap<String, Cookbook>>,
+    pub(crate) engine: Engine,
+    pub(crate) limits: EvaluationLimits,
+    pub(crate) cookbooks: Arc<BTreeMap<String, Cookbook>>,
     attributes: BTreeMap<String, Value>,
     guards: Vec<Guard>,
     observer: Box<dyn EvaluationObserver>,
-    ran: BTreeSet<RecipeName>,
-    depth: usize,
+    pub(crate) ran: BTreeSet<RecipeName>,
+    /// Cookbooks that may have declared something.
+    pub(crate) used: BTreeSet<String>,
+    pub(crate) depth: usize,
     log_messages: usize,
-    deadline: Instant,
+    pub(crate) deadline: Instant,
     /// A checkpoint was not passed: what recipes say from here on does not count.
     ended: bool,
 }
@@ -204,6 +200,7 @@ impl Evaluation {
             guards: Vec::new(),
             observer,
             ran: BTreeSet::new(),
+            used: BTreeSet::new(),
             depth: 0,
             log_messages: 0,
             deadline: Instant::now() + limits.deadline,
@@ -288,7 +285,7 @@ impl Evaluation {
 
     fn take_batch(&mut self) -> Result<Collection, Vec<ContractError>> {
         let cookbooks = Arc::clone(&self.cookbooks);
-        let used: BTreeSet<String> = self.ran.iter().map(|recipe| recipe.cookbook.to_string()).collect();
+        let used = self.used.clone();
         for name in &used {
             self.attributes(name).map_err(|error| vec![error])?;
         }
@@ -335,162 +332,4 @@ impl Evaluation {
 fn engine_bundle() -> &'static engine_contract::Bundle {
     static NOTHING: std::sync::OnceLock<engine_contract::Bundle> = std::sync::OnceLock::new();
     NOTHING.get_or_init(engine_contract::Bundle::default)
-}
-
-/// A reason of ours to end a recipe, as opposed to a trap of its own.
-#[derive(Debug)]
-struct Refused(String);
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refused {}
-
-/// Why a recipe did not end well.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RecipeError {
-    #[error("recipe `{recipe}`: {message}")]
-    Unknown { recipe: String, message: String },
-    #[error("recipe `{recipe}` failed: {}", describe(.error))]
-    Returned { recipe: String, error: WitError },
-    #[error("recipe `{recipe}` was ended: {reason}")]
-    Ended { recipe: String, reason: String },
-}
-
-/// Runs an included recipe; what it returns goes to the recipe that included it.
-pub(crate) fn include(
-    evaluation: &Arc<Mutex<Evaluation>>,
-    name: &str,
-) -> wasmtime::Result<Result<(), WitError>> {
-    let recipe: RecipeName = match name.parse() {
-        Ok(recipe) => recipe,
-        Err(error) => return Ok(Err(ContractError::new(Code::InvalidValue, format!("{error}")).into())),
-    };
-    let lock = || evaluation.lock().unwrap_or_else(PoisonError::into_inner);
-    let limit = lock().limits.include_depth;
-    if lock().depth >= limit {
-        let message = format!("recipes include one another more than {limit} deep");
-        return Ok(Err(ContractError::new(Code::LimitExceeded, message).into()));
-    }
-    lock().depth += 1;
-    let result = run_on_new_stack(evaluation, &recipe);
-    lock().depth -= 1;
-    match result? {
-        Ok(()) => Ok(Ok(())),
-        Err(RecipeError::Unknown { message, .. }) => {
-            Ok(Err(ContractError::new(Code::NotFound, message).into()))
-        }
-        Err(RecipeError::Returned { error, .. }) => Ok(Err(error)),
-        // An included recipe that traps ends the one that included it as well.
-        Err(error) => Err(Refused(error.to_string()).into()),
-    }
-}
-
-/// Every store may use up [`compile::WASM_STACK`] of the thread it runs on. The including recipe has
-/// had its share, so an included one gets a thread: else both together could end the process.
-fn run_on_new_stack(
-    evaluation: &Arc<Mutex<Evaluation>>,
-    recipe: &RecipeName,
-) -> wasmtime::Result<Result<(), RecipeError>> {
-    thread::scope(|scope| {
-        let run = thread::Builder::new()
-            .name("recipe".to_owned())
-            .stack_size(compile::WASM_STACK + HOST_STACK)
-            .spawn_scoped(scope, || run(evaluation, recipe))?;
-        Ok(run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
-
-fn run(evaluation: &Arc<Mutex<Evaluation>>, recipe: &RecipeName) -> Result<(), RecipeError> {
-    let (cookbooks, engine, limits) = {
-        let mut evaluation = evaluation.lock().unwrap_or_else(PoisonError::into_inner);
-        find(&evaluation.cookbooks, recipe)?;
-        if !evaluation.ran.insert(recipe.clone()) {
-            return Ok(());
-        }
-        if evaluation.depth == 0 {
-            evaluation.deadline = Instant::now() + evaluation.limits.deadline;
-        }
-        (Arc::clone(&evaluation.cookbooks), evaluation.engine.clone(), evaluation.limits)
-    };
-    let cookbook = find(&cookbooks, recipe)?;
-    let origin = Origin { cookbook: recipe.cookbook.to_string(), recipe: recipe.recipe.to_string() };
-    let memory = MemoryLimit::new(limits.memory_bytes, limits.table_elements);
-    let mut store = Store::new(&engine, State::new(Arc::clone(evaluation), origin, memory));
-    store.limiter(|state| &mut state.memory);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|context| {
-        let passed = Instant::now() > context.data().lock().deadline;
-        Ok(if passed { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
-    });
-    let ended = |error: &wasmtime::Error| RecipeError::Ended {
-        recipe: recipe.to_string(),
-        reason: explain(error, &limits),
-    };
-    store.set_fuel(limits.fuel).map_err(|error| ended(&error))?;
-    let instance = cookbook.instance.instantiate(&mut store).map_err(|error| ended(&error))?;
-    let function: TypedFunc<(&str,), (Result<(), WitError>,)> =
-        instance.get_typed_func(&mut store, cookbook.run).map_err(|error| ended(&error))?;
-    match function.call(&mut store, (recipe.recipe.as_str(),)) {
-        Ok((Ok(()),)) => Ok(()),
-        Ok((Err(error),)) => Err(RecipeError::Returned { recipe: recipe.to_string(), error }),
-        Err(error) => Err(ended(&error)),
-    }
-}
-
-fn find<'a>(
-    cookbooks: &'a BTreeMap<String, Cookbook>,
-    recipe: &RecipeName,
-) -> Result<&'a Cookbook, RecipeError> {
-    let unknown = |message| RecipeError::Unknown { recipe: recipe.to_string(), message };
-    let list = |names: &mut dyn Iterator<Item = &String>| {
-        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
-    let cookbook = cookbooks.get(recipe.cookbook.as_str()).ok_or_else(|| {
-        unknown(format!(
-            "the stack has no cookbook `{}`; it has {}",
-            recipe.cookbook,
-            list(&mut cookbooks.keys())
-        ))
-    })?;
-    if !cookbook.package.metadata.recipes.contains_key(recipe.recipe.as_str()) {
-        return Err(unknown(format!(
-            "cookbook `{}` has no recipe `{}`; it has {}",
-            recipe.cookbook,
-            recipe.recipe,
-            list(&mut cookbook.package.metadata.recipes.keys())
-        )));
-    }
-    Ok(cookbook)
-}
-
-fn describe(error: &WitError) -> String {
-    let mut text = String::new();
-    for part in [&error.resource, &error.property] {
-        if !part.is_empty() {
-            text.push_str(part);
-            text.push_str(": ");
-        }
-    }
-    text + &error.message
-}
-
-fn explain(error: &wasmtime::Error, limits: &EvaluationLimits) -> String {
-    if let Some(refused) = error.downcast_ref::<Refused>() {
-        return refused.0.clone();
-    }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => {
-            format!("it used up its fuel of {} instructions; does it loop?", limits.fuel)
-        }
-        Some(Trap::Interrupt) => {
-            format!("it did not end within {} s; does it loop?", limits.deadline.as_secs_f32())
-        }
-        Some(Trap::StackOverflow) => "it used up its stack; does it call itself without end?".to_owned(),
-        Some(trap) => format!("it trapped: {trap}"),
-        None => format!("{:#}", error.root_cause()),
-    }
 }

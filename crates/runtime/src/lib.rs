@@ -9,6 +9,7 @@ pub mod cache;
 mod compile;
 mod evaluate;
 mod host;
+mod include;
 mod library;
 pub mod limits;
 mod sandbox;

@@ -10,13 +10,16 @@ use engine_model::{CookbookReference, CookbookSource, Name};
 use engine_protocol::Grants;
 use wasmtime::{
     Engine,
-    component::{Component, ComponentExportIndex, InstancePre, types::ComponentItem},
+    component::{
+        Component, ComponentExportIndex, InstancePre,
+        types::{ComponentFunc, ComponentItem},
+    },
 };
 
 use crate::{
     cache::Cache,
     compile,
-    host::{self, State},
+    host::{self, Contract, State},
 };
 
 /// Largest component file, in bytes.
@@ -32,6 +35,8 @@ pub struct Cookbook {
     pub digest: blake3::Hash,
     pub(crate) instance: InstancePre<State>,
     pub(crate) run: ComponentExportIndex,
+    /// What declares its custom resources, if it has any.
+    pub(crate) declare: Option<ComponentExportIndex>,
 }
 
 /// Why a cookbook cannot be loaded.
@@ -79,10 +84,14 @@ pub enum LibraryError {
     UnknownImport(String),
     /// What runs its recipes is not there or not what it should be.
     #[error(
-        "its `{}` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files",
-        host::interface("recipes")
+        "its `{0}` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files"
     )]
-    Run,
+    Run(String),
+    /// What declares its resources is not what it should be.
+    #[error(
+        "its `{0}` has no function `declare: func(resource: string, properties: string) -> result<string, error>`; build it against engine's WIT files"
+    )]
+    Declare(String),
     /// It does not compile or link.
     #[error("{0}")]
     Wasmtime(String),
@@ -125,27 +134,45 @@ fn load_file(
     if package.metadata.name != reference.name.as_str() {
         return Err(LibraryError::Name(package.metadata.name));
     }
+    let contract = Contract { version: &package.wit };
     let granted = reference.grants.capabilities();
     if let Some(capability) =
         package.imported_capabilities().into_iter().find(|capability| !granted.contains(capability))
     {
         return Err(LibraryError::NotGranted { capability, cookbook: reference.name.clone() });
     }
-    if let Some(unknown) = package.imports.iter().find(|import| !host::is_offered(import)) {
+    if let Some(unknown) = package.imports.iter().find(|import| !contract.is_offered(import)) {
         return Err(LibraryError::UnknownImport(unknown.clone()));
     }
     let digest = blake3::hash(&bytes);
     let component = compiled(engine, cache, &digest, &bytes)?;
     let wasi = package.imports.iter().any(|import| import.starts_with("wasi:"));
-    let linker = host::linker(engine, &granted, wasi).map_err(|error| wasmtime_error(&error))?;
+    let linker = contract.linker(engine, &granted, wasi).map_err(|error| wasmtime_error(&error))?;
     let instance = linker.instantiate_pre(&component).map_err(|error| wasmtime_error(&error))?;
-    let (_, recipes) =
-        component.get_export(None, host::interface("recipes")).ok_or(PackageError::NoRecipes)?;
-    let run = match component.get_export(Some(&recipes), "run") {
-        Some((ComponentItem::ComponentFunc(function), run)) if host::is_run(&function) => run,
-        _ => return Err(LibraryError::Run),
-    };
-    Ok(Cookbook { package, grants: reference.grants.clone(), digest, instance, run })
+    let recipes = contract.interface("recipes");
+    let run = function(&component, &recipes, "run", host::is_run).ok_or(LibraryError::Run(recipes))?;
+    let mut declare = None;
+    if !package.metadata.resources.is_empty() {
+        let resources = contract.interface("custom-resources");
+        let found = function(&component, &resources, "declare", host::is_declare);
+        declare = Some(found.ok_or(LibraryError::Declare(resources))?);
+    }
+    let grants = reference.grants.clone();
+    Ok(Cookbook { package, grants, digest, instance, run, declare })
+}
+
+/// A function that a component exports, if it is of the right type.
+fn function(
+    component: &Component,
+    interface: &str,
+    name: &str,
+    is_right: fn(&ComponentFunc) -> bool,
+) -> Option<ComponentExportIndex> {
+    let (_, interface) = component.get_export(None, interface)?;
+    match component.get_export(Some(&interface), name)? {
+        (ComponentItem::ComponentFunc(function), index) if is_right(&function) => Some(index),
+        _ => None,
+    }
 }
 
 fn compiled(

@@ -27,11 +27,17 @@ fn a_cookbook_without_recipes() {
     let component = wat::parse_str("(component)").unwrap();
     let error =
         engine_contract::package::pack(&component, &good().metadata(), &Bundle::default()).unwrap_err();
-    insta::assert_snapshot!(error, @"the component does not export `engine:cookbook/recipes@0.1.0`");
+    insta::assert_snapshot!(error, @"the component does not export `engine:cookbook/recipes@0.2.0`");
     let other = "(component (instance $i) (export \"engine:cookbook/recipes@9.9.9\" (instance $i)))";
-    insta::assert_snapshot!(message(&good().pack(&wat::parse_str(other).unwrap())), @"the component does not export `engine:cookbook/recipes@0.1.0`");
-    let other = "(component (instance $i) (export \"engine:cookbook/recipes@0.1.0\" (instance $i)))";
-    insta::assert_snapshot!(message(&good().pack(&wat::parse_str(other).unwrap())), @"its `engine:cookbook/recipes@0.1.0` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files");
+    let error = engine_contract::package::pack(
+        &wat::parse_str(other).unwrap(),
+        &good().metadata(),
+        &Bundle::default(),
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(error, @"the component is built against engine:cookbook@9.9.9, and this engine speaks 0.1.0 and 0.2.0; rebuild the cookbook or use another engine");
+    let other = "(component (instance $i) (export \"engine:cookbook/recipes@0.2.0\" (instance $i)))";
+    insta::assert_snapshot!(message(&good().pack(&wat::parse_str(other).unwrap())), @"its `engine:cookbook/recipes@0.2.0` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files");
 }
 
 #[test]
@@ -39,9 +45,9 @@ fn recipes_of_another_type_are_refused_when_loading() {
     let component = wat::parse_str(
         r#"(component (core module $m (func (export "run") (result i32) i32.const 0)) (core instance $i (instantiate $m))
         (alias core export $i "run" (core func $c)) (func $run (result u32) (canon lift (core func $c)))
-        (instance $r (export "run" (func $run))) (export "engine:cookbook/recipes@0.1.0" (instance $r)))"#,
+        (instance $r (export "run" (func $run))) (export "engine:cookbook/recipes@0.2.0" (instance $r)))"#,
     );
-    insta::assert_snapshot!(message(&good().pack(&component.unwrap())), @"its `engine:cookbook/recipes@0.1.0` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files");
+    insta::assert_snapshot!(message(&good().pack(&component.unwrap())), @"its `engine:cookbook/recipes@0.2.0` has no function `run: func(recipe: string) -> result<_, error>`; build it against engine's WIT files");
 }
 
 #[test]
@@ -75,12 +81,12 @@ fn a_component_with_any_byte_altered_is_refused_or_loads() {
 #[test]
 fn another_version_of_the_contract() {
     let mut metadata = good().metadata();
-    metadata.wit = "0.2.0".parse().unwrap();
+    metadata.wit = Some("0.1.0".parse().unwrap());
     let error =
         engine_contract::package::pack(&good().component(), &metadata, &Bundle::default()).unwrap_err();
-    insta::assert_snapshot!(error, @"the component is built against engine:cookbook@0.2.0, and this engine speaks 0.1.0; rebuild the cookbook or use another engine");
+    insta::assert_snapshot!(error, @"the component speaks engine:cookbook@0.2.0 and engine:cookbook@0.1.0; build all of it against one version");
     let importing = r#"(component (import "engine:cookbook/files@9.9.9" (instance)))"#;
-    insta::assert_snapshot!(message(&wat::parse_str(importing).unwrap()), @"the component is built against engine:cookbook@9.9.9, and this engine speaks 0.1.0; rebuild the cookbook or use another engine");
+    insta::assert_snapshot!(message(&wat::parse_str(importing).unwrap()), @"the component is built against engine:cookbook@9.9.9, and this engine speaks 0.1.0 and 0.2.0; rebuild the cookbook or use another engine");
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn another_name_than_in_the_stack_file() {
 fn a_memory_that_is_too_large_from_the_start() {
     let component = wat::parse_str(
         r#"(component (core module $m (memory 4000)) (core instance (instantiate $m))
-        (instance $r) (export "engine:cookbook/recipes@0.1.0" (instance $r)))"#,
+        (instance $r) (export "engine:cookbook/recipes@0.2.0" (instance $r)))"#,
     );
     insta::assert_snapshot!(message(&good().pack(&component.unwrap())), @"it needs more than a cookbook may have: memory has a minimum byte size of 262144000 which exceeds the limit of 0x1000000 bytes");
 }

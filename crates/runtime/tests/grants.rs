@@ -50,7 +50,7 @@ fn importing(imports: &str, core_imports: &str, with: &str, body: &str) -> Vec<u
     let text = format!(
         r#"(component
         (type $e (record (field "code" string) (field "resource" string) (field "property" string) (field "message" string)))
-        (import "engine:cookbook/types@0.1.0" (instance $types (alias outer 1 $e (type $e)) (export "error" (type (eq $e)))))
+        (import "engine:cookbook/types@0.2.0" (instance $types (alias outer 1 $e (type $e)) (export "error" (type (eq $e)))))
         (alias export $types "error" (type $error))
         {imports}
         (core module $m {core_imports}
@@ -63,7 +63,7 @@ fn importing(imports: &str, core_imports: &str, with: &str, body: &str) -> Vec<u
         (func $run (param "recipe" string) (result (result (error $error)))
           (canon lift (core func $core-run) (memory $memory) (realloc $realloc)))
         (instance $r (export "error" (type $error)) (export "run" (func $run)))
-        (export "engine:cookbook/recipes@0.1.0" (instance $r)))"#
+        (export "engine:cookbook/recipes@0.2.0" (instance $r)))"#
     );
     motd().pack(&wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}")))
 }
@@ -74,7 +74,7 @@ const LIBC: &str = "(core module $l (memory (export \"memory\") 1)) (core instan
 fn imports_that_nobody_offers() {
     for name in [
         "wasi:http/outgoing-handler@0.2.0",
-        "engine:cookbook/passwords@0.1.0",
+        "engine:cookbook/passwords@0.2.0",
         "engine:cookbook/files",
         "evil:host/shell@1.0.0",
     ] {
@@ -89,13 +89,13 @@ fn imports_that_nobody_offers() {
 #[test]
 fn an_import_of_another_type_than_is_offered() {
     let import =
-        r#"(import "engine:cookbook/facts@0.1.0" (instance (export "hostname" (func (result u32)))))"#;
+        r#"(import "engine:cookbook/facts@0.2.0" (instance (export "hostname" (func (result u32)))))"#;
     let bytes = importing(&format!("{import} {LIBC}"), "", "", "i32.const 0");
-    insta::assert_snapshot!(load_message(&bytes, everything()), @"component imports instance `engine:cookbook/facts@0.1.0`, but a matching implementation was not found in the linker: instance export `hostname` has the wrong type: type mismatch with results: expected `string` found `u32`");
+    insta::assert_snapshot!(load_message(&bytes, everything()), @"component imports instance `engine:cookbook/facts@0.2.0`, but a matching implementation was not found in the linker: instance export `hostname` has the wrong type: type mismatch with results: expected `string` found `u32`");
     let import =
-        r#"(import "engine:cookbook/facts@0.1.0" (instance (export "password" (func (result string)))))"#;
+        r#"(import "engine:cookbook/facts@0.2.0" (instance (export "password" (func (result string)))))"#;
     let bytes = importing(&format!("{import} {LIBC}"), "", "", "i32.const 0");
-    insta::assert_snapshot!(load_message(&bytes, everything()), @"component imports instance `engine:cookbook/facts@0.1.0`, but a matching implementation was not found in the linker: instance export `password` has the wrong type: function implementation is missing");
+    insta::assert_snapshot!(load_message(&bytes, everything()), @"component imports instance `engine:cookbook/facts@0.2.0`, but a matching implementation was not found in the linker: instance export `password` has the wrong type: function implementation is missing");
 }
 
 #[test]

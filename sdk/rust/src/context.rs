@@ -277,6 +277,24 @@ impl Context {
         self.session.include_recipe(name)
     }
 
+    /// Has another cookbook declare a resource of its own making, `cookbook::resource`, here and under that cookbook's
+    /// own grants. What it answers is its own; most answer nothing, which is `()`.
+    ///
+    /// ```
+    /// # use engine_sdk::prelude::*;
+    /// # fn recipe(ctx: &mut Context) -> Result<()> {
+    /// ctx.custom_resource::<()>("nginx::site", &json!({"name": "shop", "root": "/srv/www/shop/current"}))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn custom_resource<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        properties: &serde_json::Value,
+    ) -> Result<T> {
+        let answer = self.session.custom_resource(name, &properties.to_string())?;
+        serde_json::from_str(&answer).map_err(|error| Error::new("invalid-value", error.to_string()).of(name))
+    }
+
     /// Applies what was declared so far, then goes on with fresh facts. Fails if something failed.
     /// When a plan is made, evaluation ends here: what follows cannot be known.
     ///

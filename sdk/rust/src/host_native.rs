@@ -16,7 +16,7 @@ use engine_protocol::{
 };
 
 pub(crate) use crate::testing::Level;
-use crate::{App, Context, Error, Instance, Layer, Recipe, Result, Timing};
+use crate::{App, Context, CustomResource, Error, Instance, Layer, Recipe, Result, Timing};
 
 pub(crate) type GuardHandle = Guard;
 
@@ -47,6 +47,7 @@ pub(crate) struct State {
     pub grants: Grants,
     pub node: Node,
     pub recipes: &'static [Recipe],
+    pub resources: &'static [CustomResource],
     pub collector: Collector,
     pub recipe: String,
     pub ran: Vec<String>,
@@ -190,6 +191,36 @@ impl Session {
         }
         self.state().foreign.push(format!("{cookbook}::{recipe}"));
         Ok(())
+    }
+
+    /// Declares a resource of the cookbook; one of another is noted, and answers nothing.
+    pub(crate) fn custom_resource(&self, name: &str, properties: &str) -> Result<String> {
+        let own = self.state().metadata.name.clone();
+        match name.split_once("::") {
+            Some((cookbook, resource)) if cookbook == own => self.declare_custom(resource, properties),
+            Some(_) => {
+                self.state().foreign.push(format!("{name} {properties}"));
+                Ok("null".to_owned())
+            }
+            None => {
+                let message = "a custom resource is named with its cookbook, as in `nginx::site`";
+                Err(Error::new("invalid-value", message))
+            }
+        }
+    }
+
+    pub(crate) fn declare_custom(&self, name: &str, properties: &str) -> Result<String> {
+        let unknown = || Error::new("not-found", format!("the cookbook has no resource `{name}`"));
+        let resource = self.state().resources.iter().find(|resource| resource.name == name).copied();
+        let described = self.state().metadata.resources.get(name).cloned();
+        let (resource, described) = resource.zip(described).ok_or_else(unknown)?;
+        let given = serde_json::from_str(properties)
+            .map_err(|error| Error::new("invalid-value", format!("the properties: {error}")))?;
+        let properties = described.complete(&given)?;
+        let outer = std::mem::replace(&mut self.state().recipe, name.to_owned());
+        let answer = (resource.declare)(&mut Context::new(self.clone()), properties);
+        self.state().recipe = outer;
+        Ok(answer?.to_string())
     }
 
     pub(crate) fn checkpoint(&self) -> Result<()> {

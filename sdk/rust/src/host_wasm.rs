@@ -3,11 +3,26 @@
 #[allow(missing_docs, clippy::all, clippy::pedantic, unsafe_code, unsafe_op_in_unsafe_fn)]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit/0.1.0",
+        path: "../../wit/0.2.0",
         world: "cookbook",
         pub_export_macro: true,
         export_macro_name: "export_cookbook",
         default_bindings_module: "engine_sdk::__private::bindings",
+        runtime_path: "engine_sdk::__private::rt",
+    });
+}
+
+/// What a cookbook with custom resources exports besides.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unsafe_code, unsafe_op_in_unsafe_fn)]
+pub mod resource_bindings {
+    wit_bindgen::generate!({
+        inline: "package engine:sdk; world provider { export engine:cookbook/custom-resources@0.2.0; }",
+        path: "../../wit/0.2.0",
+        world: "engine:sdk/provider",
+        with: { "engine:cookbook/types@0.2.0": super::bindings::engine::cookbook::types },
+        pub_export_macro: true,
+        export_macro_name: "export_custom_resources",
+        default_bindings_module: "engine_sdk::__private::resource_bindings",
         runtime_path: "engine_sdk::__private::rt",
     });
 }
@@ -18,7 +33,7 @@ use bindings::engine::cookbook::{
 };
 pub(crate) use log::Level;
 
-use crate::{App, Context, Error, Instance, Layer, Recipe, Result, Timing};
+use crate::{App, Context, CustomResource, Error, Instance, Layer, Recipe, Result, Timing};
 
 pub(crate) type GuardHandle = common::Guard;
 
@@ -53,10 +68,31 @@ fn timing(timing: Timing) -> types::Timing {
     }
 }
 
+/// Else a panic would be a trap without a word.
+fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| log::write(Level::Warn, &panic.to_string())));
+}
+
+/// Declares a custom resource of a cookbook: what the component exports besides.
+pub fn declare(resources: &[CustomResource], name: &str, properties: &str) -> Result<String, types::Error> {
+    tell_panics();
+    let properties = serde_json::from_str(properties)
+        .map_err(|error| Error::new("invalid-value", ["the properties: ", &error.to_string()].concat()))?;
+    match resources.iter().find(|resource| resource.name == name) {
+        Some(resource) => {
+            let answer = (resource.declare)(&mut Context::new(Session), properties)?;
+            Ok(answer.to_string())
+        }
+        None => {
+            let message = ["the component has no resource `", name, "`"].concat();
+            Err(Error::new("not-found", message).into())
+        }
+    }
+}
+
 /// Runs a recipe of a cookbook: what the component exports.
 pub fn run(recipes: &[Recipe], name: &str) -> Result<(), types::Error> {
-    // Else a panic would be a trap without a word.
-    std::panic::set_hook(Box::new(|panic| log::write(Level::Warn, &panic.to_string())));
+    tell_panics();
     match recipes.iter().find(|recipe| recipe.name == name) {
         Some(recipe) => (recipe.run)(&mut Context::new(Session)).map_err(Into::into),
         None => {
@@ -121,6 +157,10 @@ impl Session {
 
     pub(crate) fn include_recipe(self, name: &str) -> Result<()> {
         Ok(evaluation::include_recipe(name)?)
+    }
+
+    pub(crate) fn custom_resource(self, name: &str, properties: &str) -> Result<String> {
+        Ok(evaluation::custom_resource(name, properties)?)
     }
 
     pub(crate) fn checkpoint(self) -> Result<()> {

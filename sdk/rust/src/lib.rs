@@ -6,6 +6,7 @@ extern crate self as engine_sdk;
 #[macro_use]
 mod builder;
 mod context;
+mod custom;
 mod declare;
 mod error;
 pub mod facts;
@@ -24,6 +25,9 @@ mod host;
 pub mod testing;
 
 pub use context::Context;
+pub use custom::CustomResource;
+#[doc(hidden)]
+pub use custom::declare as __declare;
 pub use declare::{Action, Declared, Guard, IntoNames, Target, Timing};
 pub use engine_sdk_macros::recipe;
 pub use error::{Error, Result};
@@ -71,12 +75,49 @@ pub struct Recipe {
 /// }
 /// # fn main() { assert_eq!(RECIPES[1].name, "install"); }
 /// ```
+///
+/// With `resources` it offers custom resources: functions that declare what recipes of other cookbooks want of them, with
+/// [`Context::custom_resource`]. `cookbook.toml` describes their properties, and the list is `pub static RESOURCES`.
+///
+/// ```
+/// use engine_sdk::prelude::*;
+/// use serde::Deserialize;
+///
+/// engine_sdk::cookbook! { recipes: [install], resources: [site] }
+///
+/// #[recipe]
+/// fn install(ctx: &mut Context) -> Result<()> {
+///     ctx.package("nginx").declare()?;
+///     Ok(())
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct Site {
+///     name: String,
+///     root: String,
+/// }
+///
+/// fn site(ctx: &mut Context, site: Site) -> Result<()> {
+///     ctx.template(format!("/etc/nginx/sites-enabled/{}", site.name))
+///         .source("site.conf")
+///         .variables(&json!({"root": site.root}))
+///         .declare()?;
+///     Ok(())
+/// }
+/// # fn main() { assert_eq!(RESOURCES[0].name, "site"); }
+/// ```
 #[macro_export]
 macro_rules! cookbook {
-    (recipes: [$($recipe:ident),+ $(,)?] $(,)?) => {
+    (recipes: [$($recipe:ident),+ $(,)?] $(, resources: [$($resource:ident),+ $(,)?])? $(,)?) => {
         /// The recipes of this cookbook.
         pub static RECIPES: &[$crate::Recipe] =
             &[$($crate::Recipe { name: stringify!($recipe), run: $recipe }),+];
+
+        /// The resources of this cookbook's own making.
+        pub static RESOURCES: &[$crate::CustomResource] = &[$($($crate::CustomResource {
+            name: stringify!($resource),
+            declare: |ctx, properties| $crate::__declare(ctx, properties, $resource),
+        }),+)?];
 
         #[cfg(target_arch = "wasm32")]
         const _: () = {
@@ -89,7 +130,27 @@ macro_rules! cookbook {
             }
 
             $crate::__private::export_cookbook!(Cookbook with_types_in $crate::__private::bindings);
+
+            $crate::__export_resources!($($($resource)+)?);
         };
+    };
+}
+
+/// For [`cookbook!`] only.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_resources {
+    () => {};
+    ($($resource:ident)+) => {
+        impl $crate::__private::ResourcesGuest for Cookbook {
+            fn declare(resource: String, properties: String) -> Result<String, $crate::__private::HostError> {
+                $crate::__private::declare(RESOURCES, &resource, &properties)
+            }
+        }
+
+        $crate::__private::export_custom_resources!(
+            Cookbook with_types_in $crate::__private::resource_bindings
+        );
     };
 }
 
@@ -101,6 +162,11 @@ pub mod __private {
         bindings::{
             self, engine::cookbook::types::Error as HostError, export_cookbook,
             exports::engine::cookbook::recipes::Guest,
+        },
+        declare,
+        resource_bindings::{
+            self, export_custom_resources,
+            exports::engine::cookbook::custom_resources::Guest as ResourcesGuest,
         },
         run,
     };

@@ -38,10 +38,10 @@ pub use engine_contract::{
     render::render,
 };
 pub use engine_protocol::{Collection, Facts, Grants, Resource, facts};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    Error, Recipe,
+    CustomResource, Error, Recipe,
     host::{Session, State},
 };
 
@@ -65,6 +65,7 @@ pub struct Harness {
     metadata: Metadata,
     bundle: Bundle,
     recipes: &'static [Recipe],
+    resources: &'static [CustomResource],
     node: Node,
     grants: Grants,
 }
@@ -78,8 +79,8 @@ pub struct Evaluation {
     pub collection: Collection,
     /// Messages in order.
     pub log: Vec<(Level, String)>,
-    /// Recipes of other cookbooks that were included. The harness knows one cookbook only: it notes
-    /// them and goes on.
+    /// Recipes and custom resources of other cookbooks that were included. The harness knows one cookbook only: it
+    /// notes them and goes on.
     pub included: Vec<String>,
     /// How many resources there were at each checkpoint.
     pub checkpoints: Vec<usize>,
@@ -123,7 +124,7 @@ impl Harness {
         }
         let grants = metadata.capabilities.clone();
         let node = engine_contract::fixtures::node();
-        Harness { metadata, bundle, recipes, node, grants }
+        Harness { metadata, bundle, recipes, resources: &[], node, grants }
     }
 
     /// What the cookbook says of itself.
@@ -142,6 +143,12 @@ impl Harness {
     /// ```
     pub fn facts(mut self, facts: Facts) -> Self {
         self.node.facts = facts;
+        self
+    }
+
+    /// The cookbook's custom resources, if it has any.
+    pub fn resources(mut self, resources: &'static [CustomResource]) -> Self {
+        self.resources = resources;
         self
     }
 
@@ -165,6 +172,15 @@ impl Harness {
 
     /// Evaluates a recipe.
     pub fn run(&self, recipe: &str) -> Result<Evaluation, Failure> {
+        self.evaluate(|session| session.run(recipe))
+    }
+
+    /// Evaluates a custom resource with properties, as a recipe of another cookbook would have it.
+    pub fn declare(&self, resource: &str, properties: &Value) -> Result<Evaluation, Failure> {
+        self.evaluate(|session| session.declare_custom(resource, &properties.to_string()).map(drop))
+    }
+
+    fn evaluate(&self, run: impl FnOnce(&Session) -> crate::Result<()>) -> Result<Evaluation, Failure> {
         let mut node = self.node.clone();
         let mut attributes = self.metadata.default_attributes();
         merge(&mut attributes, &node.attributes);
@@ -178,6 +194,7 @@ impl Harness {
             grants: self.grants.clone(),
             node,
             recipes: self.recipes,
+            resources: self.resources,
             collector: Collector::default(),
             recipe: String::new(),
             ran: Vec::new(),
@@ -187,7 +204,7 @@ impl Harness {
             checkpoints: Vec::new(),
             failed: Vec::new(),
         });
-        let result = session.run(recipe);
+        let result = run(&session);
         let failed = std::mem::take(&mut session.state().failed);
         if !failed.is_empty() {
             return Err(Failure { errors: failed });
@@ -213,6 +230,10 @@ impl Harness {
         exported.sort_unstable();
         let described: Vec<&str> = self.metadata.recipes.keys().map(String::as_str).collect();
         assert_eq!(exported, described, "recipes of the cookbook (left) and of cookbook.toml (right)");
+        let mut exported: Vec<&str> = self.resources.iter().map(|resource| resource.name).collect();
+        exported.sort_unstable();
+        let described: Vec<&str> = self.metadata.resources.keys().map(String::as_str).collect();
+        assert_eq!(exported, described, "resources of the cookbook (left) and of cookbook.toml (right)");
     }
 }
 

@@ -6,17 +6,21 @@ use serde_json::Value;
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
 
 use super::{
-    Caller, State, interface,
+    Caller, Contract, State,
     values::{AppHandle, Fallible, InstanceHandle, LayerHandle, THIS_INSTANCE, TextOf, WitLevel, fallible},
 };
-use crate::{evaluate, visible::visible};
+use crate::{include, visible::visible};
 
-pub(super) fn add(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    attributes(&mut linker.instance(&interface("attributes"))?)?;
-    stack(&mut linker.instance(&interface("stack"))?)?;
-    instances(&mut linker.instance(&interface("stack"))?)?;
-    log(&mut linker.instance(&interface("log"))?)?;
-    evaluation(&mut linker.instance(&interface("evaluation"))?)
+pub(super) fn add(linker: &mut Linker<State>, contract: Contract<'_>) -> wasmtime::Result<()> {
+    attributes(&mut linker.instance(&contract.interface("attributes"))?)?;
+    stack(&mut linker.instance(&contract.interface("stack"))?)?;
+    instances(&mut linker.instance(&contract.interface("stack"))?)?;
+    log(&mut linker.instance(&contract.interface("log"))?)?;
+    let evaluation = &mut linker.instance(&contract.interface("evaluation"))?;
+    if contract.has_custom_resources() {
+        custom_resource(evaluation)?;
+    }
+    self::evaluation(evaluation)
 }
 
 /// Looks an attribute up and converts it; a value of another type is an error, nothing is none.
@@ -177,10 +181,19 @@ fn evaluation(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "include-recipe",
         |caller: Caller<'_>, (name,): (String,)| -> wasmtime::Result<Fallible<()>> {
-            Ok((evaluate::include(&caller.data().evaluation, &name)?,))
+            Ok((include::recipe(&caller.data().evaluation, &name)?,))
         },
     )?;
     linker.func_wrap("checkpoint", |caller: Caller<'_>, (): ()| -> wasmtime::Result<Fallible<()>> {
         caller.data().lock().checkpoint().map(fallible)
     })
+}
+
+fn custom_resource(linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        "custom-resource",
+        |caller: Caller<'_>, (name, properties): (String, String)| -> wasmtime::Result<Fallible<String>> {
+            Ok((include::custom_resource(&caller.data().evaluation, &name, &properties)?,))
+        },
+    )
 }

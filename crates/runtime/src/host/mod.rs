@@ -10,7 +10,6 @@ mod values;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine_contract::WIT_VERSION;
 use engine_protocol::resource::Origin;
 use wasmtime::{
     Engine, StoreContextMut,
@@ -57,53 +56,82 @@ impl WasiView for State {
 /// The store as a host function sees it.
 pub(crate) type Caller<'a> = StoreContextMut<'a, State>;
 
-/// The full name of an interface of the contract.
-pub(crate) fn interface(name: &str) -> String {
-    format!("engine:cookbook/{name}@{WIT_VERSION}")
+/// The version of the contract that came before custom resources.
+const WITHOUT_CUSTOM_RESOURCES: &str = "0.1.0";
+
+/// The contract in one of its versions: what a component of that version can import. The functions behind are the same
+/// for all versions; the older one is the newer without what was added since.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contract<'a> {
+    /// The version that the component is built against.
+    pub(crate) version: &'a str,
 }
 
-/// Whether engine has an implementation of an import, granted or not.
-pub(crate) fn is_offered(import: &str) -> bool {
-    import.starts_with("wasi:cli/")
-        || ["wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"]
-            .iter()
-            .any(|package| import.starts_with(package))
-        || ALWAYS.iter().any(|name| interface(name) == import)
-        || engine_contract::definition::capabilities().iter().any(|name| interface(name) == import)
+impl Contract<'_> {
+    /// The full name of an interface.
+    pub(crate) fn interface(self, name: &str) -> String {
+        format!("engine:cookbook/{name}@{}", self.version)
+    }
+
+    /// Whether a cookbook can use custom resources.
+    fn has_custom_resources(self) -> bool {
+        self.version != WITHOUT_CUSTOM_RESOURCES
+    }
+
+    /// Whether engine has an implementation of an import, granted or not.
+    pub(crate) fn is_offered(self, import: &str) -> bool {
+        import.starts_with("wasi:cli/")
+            || ["wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"]
+                .iter()
+                .any(|package| import.starts_with(package))
+            || ALWAYS.iter().any(|name| self.interface(name) == import)
+            || engine_contract::definition::capabilities().iter().any(|name| self.interface(name) == import)
+    }
+
+    /// A linker with the interfaces that need no grant, the capabilities given and, where a component
+    /// asks for it, an empty WASI.
+    pub(crate) fn linker(
+        self,
+        engine: &Engine,
+        granted: &[&'static str],
+        wasi: bool,
+    ) -> wasmtime::Result<Linker<State>> {
+        let mut linker = Linker::new(engine);
+        linker.instance(&self.interface("types"))?;
+        common::add(&mut linker.instance(&self.interface("common"))?)?;
+        facts::add(&mut linker.instance(&self.interface("facts"))?)?;
+        context::add(&mut linker, self)?;
+        for capability in granted {
+            capabilities::add(&mut linker.instance(&self.interface(capability))?, capability)?;
+        }
+        if wasi {
+            wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+            never_wait(&mut linker)?;
+        }
+        Ok(linker)
+    }
 }
 
 /// Whether a function has the type of the contract's `recipes.run`.
 pub(crate) fn is_run(function: &ComponentFunc) -> bool {
-    let takes_text = function.params().map(|(_, parameter)| parameter).eq([Type::String]);
+    is_fallible(function, 1, |ok| ok.is_none())
+}
+
+/// Whether a function has the type of the contract's `custom-resources.declare`.
+pub(crate) fn is_declare(function: &ComponentFunc) -> bool {
+    is_fallible(function, 2, |ok| ok == Some(Type::String))
+}
+
+/// Whether a function takes so many texts and returns such a result, or the contract's `error`.
+fn is_fallible(function: &ComponentFunc, texts: usize, ok: impl Fn(Option<Type>) -> bool) -> bool {
+    let takes_texts = function.params().map(|(_, parameter)| parameter).eq(vec![Type::String; texts]);
     let mut results = function.results();
     let (Some(Type::Result(result)), None) = (results.next(), results.next()) else { return false };
     let Some(Type::Record(error)) = result.err() else { return false };
     let names = ["code", "resource", "property", "message"];
-    takes_text
-        && result.ok().is_none()
+    takes_texts
+        && ok(result.ok())
         && error.fields().map(|field| (field.name, field.ty)).eq(names.map(|name| (name, Type::String)))
-}
-
-/// A linker with the interfaces that need no grant, the capabilities given and, where a component
-/// asks for it, an empty WASI.
-pub(crate) fn linker(
-    engine: &Engine,
-    granted: &[&'static str],
-    wasi: bool,
-) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    linker.instance(&interface("types"))?;
-    common::add(&mut linker.instance(&interface("common"))?)?;
-    facts::add(&mut linker.instance(&interface("facts"))?)?;
-    context::add(&mut linker)?;
-    for capability in granted {
-        capabilities::add(&mut linker.instance(&interface(capability))?, capability)?;
-    }
-    if wasi {
-        wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
-        never_wait(&mut linker)?;
-    }
-    Ok(linker)
 }
 
 /// The clock stands still, so there is nothing to wait for: every time has come. A guest that could

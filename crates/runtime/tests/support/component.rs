@@ -42,6 +42,14 @@ const FUNCTIONS: &[Function] = &[
         "i32 i32 i32",
     ),
     ("include-recipe", "evaluation", "include-recipe", "(param \"name\" string)", FALLIBLE, "i32 i32 i32"),
+    (
+        "custom-resource",
+        "evaluation",
+        "custom-resource",
+        "(param \"name\" string) (param \"properties\" string)",
+        "(result (result string (error $error)))",
+        "i32 i32 i32 i32 i32",
+    ),
     ("checkpoint", "evaluation", "checkpoint", "", FALLIBLE, "i32"),
     (
         "action",
@@ -163,11 +171,12 @@ fn identifiers(text: &str) -> BTreeSet<&str> {
 }
 
 pub fn text(guest: &Guest) -> String {
-    let code: String =
-        guest.recipes.iter().map(|(_, body)| body.as_str()).chain([guest.raw.as_str()]).collect();
+    let bodies = guest.recipes.iter().map(|(_, body)| body.as_str());
+    let resource = guest.resource.iter().map(|(.., body)| body.as_str());
+    let code: String = bodies.chain(resource).chain([guest.raw.as_str()]).collect();
     let words = identifiers(&code);
     let used: Vec<&Function> = FUNCTIONS.iter().filter(|(id, ..)| words.contains(id)).collect();
-    let version = engine_contract::WIT_VERSION;
+    let version = guest.version;
     let mut text = String::from("(component\n");
     let _ = writeln!(text, "(import \"engine:cookbook/types@{version}\" (instance $types {ERROR}))");
     text.push_str("(alias export $types \"error\" (type $error))\n");
@@ -175,7 +184,7 @@ pub fn text(guest: &Guest) -> String {
         ["common", "facts", "attributes", "log", "evaluation", "files", "services", "execute", "secrets"]
     {
         if interface == "common" || used.iter().any(|(_, of, ..)| *of == interface) {
-            import(&mut text, interface, &used);
+            import(&mut text, version, interface, &used);
         }
     }
     core(&mut text, guest, &used);
@@ -185,13 +194,23 @@ pub fn text(guest: &Guest) -> String {
         (func $run (param "recipe" string) (result (result (error $error)))
           (canon lift (core func $main-run) (memory $memory) (realloc $realloc)))
         (instance $recipes (export "error" (type $error)) (export "run" (func $run)))
-        (export "engine:cookbook/recipes@{version}" (instance $recipes)))"#
+        (export "engine:cookbook/recipes@{version}" (instance $recipes))"#
     );
+    if guest.resource.is_some() {
+        let _ = writeln!(
+            text,
+            r#"(alias core export $main "declare" (core func $main-declare))
+            (func $declare (param "resource" string) (param "properties" string) (result (result string (error $error)))
+              (canon lift (core func $main-declare) (memory $memory) (realloc $realloc)))
+            (instance $resources (export "error" (type $error)) (export "declare" (func $declare)))
+            (export "engine:cookbook/custom-resources@{version}" (instance $resources))"#
+        );
+    }
+    text.push(')');
     text
 }
 
-fn import(text: &mut String, interface: &str, used: &[&Function]) {
-    let version = engine_contract::WIT_VERSION;
+fn import(text: &mut String, version: &str, interface: &str, used: &[&Function]) {
     let _ =
         writeln!(text, "(import \"engine:cookbook/{interface}@{version}\" (instance ${interface} {ERROR}");
     if interface == "common" {
@@ -253,6 +272,13 @@ fn core(text: &mut String, guest: &Guest, used: &[&Function]) {
         let _ = writeln!(
             text,
             "(func $recipe-{name} (result i32) (local $h i32) (local $d i32) (local $i i32)\n{body})"
+        );
+    }
+    if let Some((.., body)) = &guest.resource {
+        let _ = writeln!(
+            text,
+            "(func $answer (param $at i32) (param $length i32) (i32.store (i32.const 68) (local.get $at)) (i32.store (i32.const 72) (local.get $length)))
+            (func (export \"declare\") (param i32 i32 i32 i32) (result i32) (local $h i32) (local $d i32) (local $i i32)\n{body})"
         );
     }
     // A recipe is known by its length and the sum of its name's bytes: enough for tests.

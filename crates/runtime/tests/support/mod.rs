@@ -33,7 +33,9 @@ pub struct Guest {
     pub raw: String,
     bundle: Bundle,
     attributes: Value,
-    version: &'static str,
+    /// A custom resource: its name, its properties as in the metadata, what declares it.
+    pub resource: Option<(String, Value, String)>,
+    pub version: &'static str,
 }
 
 impl Guest {
@@ -45,6 +47,7 @@ impl Guest {
             raw: String::new(),
             bundle: Bundle::default(),
             attributes: json!({}),
+            resource: None,
             version: engine_contract::WIT_VERSION,
         }
     }
@@ -98,6 +101,31 @@ impl Guest {
         self
     }
 
+    /// A custom resource. Its body leaves the address of its answer on the stack.
+    pub fn resource(mut self, name: &str, properties: Value, body: impl FnOnce(&mut Self) -> String) -> Self {
+        let body = body(&mut self);
+        self.resource = Some((name.to_owned(), properties, body));
+        self
+    }
+
+    /// The answer of a custom resource.
+    pub fn answer(&mut self, text: &str) -> String {
+        let text = self.s(text);
+        format!("(i32.store {RET} (i32.const 0)) (call $answer {text}) {RET}")
+    }
+
+    /// Has a cookbook declare a custom resource.
+    pub fn custom(&mut self, name: &str, properties: &str) -> String {
+        let (name, properties) = (self.s(name), self.s(properties));
+        attempt("custom-resource", &format!("{name} {properties}"))
+    }
+
+    /// Speaks another version of the contract.
+    pub fn version(mut self, version: &'static str) -> Self {
+        self.version = version;
+        self
+    }
+
     /// A recipe `default` whose body needs no texts.
     pub fn body(self, body: &str) -> Self {
         self.recipe("default", |_| body.to_owned())
@@ -125,13 +153,21 @@ impl Guest {
             version: "1.0.0".parse().unwrap(),
             description: String::new(),
             license: String::new(),
-            wit: self.version.parse().unwrap(),
+            wit: Some(self.version.parse().unwrap()),
             recipes: self.recipes.iter().map(|(name, _)| (name.clone(), RecipeMetadata::default())).collect(),
             attributes: serde_json::from_value::<std::collections::BTreeMap<String, AttributeMetadata>>(
                 self.attributes.clone(),
             )
             .unwrap(),
             capabilities: Grants::default(),
+            resources: self
+                .resource
+                .iter()
+                .map(|(name, properties, _)| {
+                    let described = json!({"properties": properties});
+                    (name.clone(), serde_json::from_value(described).unwrap())
+                })
+                .collect(),
         }
     }
 
@@ -143,6 +179,12 @@ impl Guest {
 
     pub fn packed(&self) -> Vec<u8> {
         self.pack(&self.component())
+    }
+
+    /// The same cookbook under another name.
+    pub fn pack_as(mut self, name: &str) -> Vec<u8> {
+        name.clone_into(&mut self.name);
+        self.packed()
     }
 
     /// Any component, packed with this cookbook's metadata and bundle.

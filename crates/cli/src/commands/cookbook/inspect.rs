@@ -40,10 +40,24 @@ fn describe(package: &Package, bytes: usize, digest: &str) -> String {
     }
     let kibibytes = bytes.div_ceil(1024);
     lines.push(String::new());
-    lines.push(format!("{kibibytes} KiB, blake3 {digest}, engine:cookbook@{}", metadata.wit));
+    lines.push(format!("{kibibytes} KiB, blake3 {digest}, engine:cookbook@{}", package.wit));
     lines.extend([String::new(), "Recipes".to_owned()]);
     for (name, recipe) in &metadata.recipes {
         lines.push(format!("  {}::{name}  {}", metadata.name, recipe.description));
+    }
+    if !metadata.resources.is_empty() {
+        lines.extend([String::new(), "Resources".to_owned()]);
+        for (name, resource) in &metadata.resources {
+            lines.push(format!("  {}::{name}  {}", metadata.name, resource.description));
+            for (property, said) in &resource.properties {
+                let default = match &said.default {
+                    Some(default) => format!(" = {default}"),
+                    None if said.required => " (required)".to_owned(),
+                    None => String::new(),
+                };
+                lines.push(format!("    {property}{default}  {}", said.description));
+            }
+        }
     }
     if !metadata.attributes.is_empty() {
         lines.extend([String::new(), "Attributes".to_owned()]);
@@ -100,7 +114,8 @@ mod tests {
             "capabilities": {"files": ["/etc/\u{1b}[2K**"], "execute": [["true\n"]]},
         }))
         .unwrap();
-        let package = Package { metadata, imports: Vec::new(), bundle: Bundle::default() };
+        let package =
+            Package { metadata, imports: Vec::new(), bundle: Bundle::default(), wit: "0.2.0".to_owned() };
         let text = describe(&package, 1, "0");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}'), "{text:?}");
         assert_eq!(text.matches("\nAsks for\n").count(), 1, "{text}");
